@@ -1,0 +1,89 @@
+/*
+ * record.h -- archive records and full records (docs/formats/record.md): codec and signatures.
+ *
+ * Decoding is total and checks the signature against the key inside; whether that key is one we
+ * trust is the caller's question (compare signing_key).
+ * Layer: common/record.
+ */
+#ifndef COMMON_RECORD_RECORD_H
+#define COMMON_RECORD_RECORD_H
+
+#include "common/base/arena.h"
+#include "common/base/buffer.h"
+#include "common/base/clock.h"
+#include "common/blob/blob.h"
+#include "common/crypto/keys.h"
+
+enum { RECORD_VAULT_ID_SIZE = 16 };
+
+struct record_vault_id {
+    uint8_t bytes[RECORD_VAULT_ID_SIZE];
+};
+
+enum record_archive_state { RECORD_COMPLETE = 1, RECORD_ARCHIVE_INCOMPLETE = 2 };
+enum record_full_state { RECORD_FULL = 1, RECORD_INCOMPLETE = 2 };
+
+struct record_totals {
+    uint64_t files, directories, others, bytes, unreadable, fuzzy, vanished;
+};
+
+struct record_recipient {
+    struct id fingerprint;
+    uint8_t sealed[KEYS_SEALED_SIZE];
+};
+
+struct record_archive {
+    struct record_vault_id vault;
+    const char *host, *source, *kind; /* borrowed; after decoding: in the arena */
+    uint64_t cycle, sequence;
+    struct id previous;
+    struct wall started, finished;
+    enum record_archive_state state;
+    struct record_totals totals;
+    uint8_t domain[BLOB_DOMAIN_SIZE];
+    struct id root;
+    const struct record_recipient *recipients;
+    size_t recipient_count;
+    struct keys_public signing_key; /* filled by encode and decode */
+    struct id name;                 /* SHA-256 of the record's bytes; filled by encode and decode */
+};
+
+/* Seal the root key for each recipient: fills out[0..count). */
+enum rc record_seal_root(const struct record_vault_id *vault, const struct blob_ref *root,
+                         const struct keys_public *recipients, size_t count,
+                         struct record_recipient *out, struct error *e);
+/* Find our recipient and open the root.  RC_DENIED when this key is not among the recipients. */
+enum rc record_open_root(const struct record_archive *archive, const struct keys_private *key,
+                         struct blob_ref *root, struct error *e);
+
+enum rc record_encode_archive(struct record_archive *archive, const struct keys_private *signer,
+                              struct buffer *out, struct error *e);
+enum rc record_decode_archive(struct span bytes, struct arena *arena, struct record_archive *out,
+                              struct error *e);
+
+struct record_missing {
+    const char *host, *source, *reason;
+};
+
+struct record_full {
+    struct record_vault_id vault;
+    uint64_t number;
+    struct id previous;
+    struct wall started, sealed;
+    enum record_full_state state;
+    int64_t skew_ns;             /* -1: sources were read live */
+    const struct span *archives; /* encoded archive records */
+    size_t archive_count;
+    const struct record_missing *missing;
+    size_t missing_count;
+    struct keys_public signing_key;
+    struct id name;
+};
+
+enum rc record_encode_full(struct record_full *full, const struct keys_private *signer,
+                           struct buffer *out, struct error *e);
+/* archives[i] borrow from `bytes`; decode each with record_decode_archive. */
+enum rc record_decode_full(struct span bytes, struct arena *arena, struct record_full *out,
+                           struct error *e);
+
+#endif

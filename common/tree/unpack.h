@@ -1,0 +1,51 @@
+/*
+ * unpack.h -- put a part of a tree back on a disk: the restore of files, for agent, controller and
+ * the recovery tool alike.
+ *
+ * Everything is created beneath an already open directory, by openat2(2) with RESOLVE_BENEATH |
+ * RESOLVE_NO_SYMLINKS for every parent, so neither names in the tree nor a symbolic link swapped in
+ * by someone else can lead outside (facts: H4).  A file is written under a temporary name, gets its
+ * owner, mode, attributes and times on the descriptor, and is then renamed into place: an
+ * interrupted restore leaves whole files only.  Directories get their times last.
+ * Owners are set by name where the name exists here, else by number; a process that is not root keeps its own
+ * and counts it.  Hard links are linked again; holes stay holes.
+ * Running it again skips files that are already there with the same size, time and content
+ * (`verify_existing`) or the same size and time.
+ *
+ * Threads: one restore per call; several calls may run at once on different targets.
+ * Layer: common/tree.
+ */
+#ifndef COMMON_TREE_UNPACK_H
+#define COMMON_TREE_UNPACK_H
+
+#include <stdatomic.h>
+
+#include "common/tree/tree.h"
+
+enum unpack_existing { UNPACK_KEEP /* refuse to touch, report */, UNPACK_REPLACE };
+
+struct unpack_counts { /* also the live progress; updated with relaxed atomics */
+    _Atomic(uint64_t) files, directories, others, bytes, skipped, failed;
+    _Atomic(uint64_t) owners_not_set, existing_kept;
+};
+
+struct unpack_options {
+    bool dry_run; /* walk and count; nothing is written */
+    enum unpack_existing existing;
+    const _Atomic(bool) *cancel;  /* NULL: cannot be cancelled */
+    struct unpack_counts *counts; /* required */
+    void (*report)(void *ctx, const char *path,
+                   const struct error *e); /* one item failed; NULL fine */
+    void *report_ctx;
+};
+
+/*
+ * Restore `entry` (found by tree_find) beneath `target`, an open directory: a directory's content
+ * goes directly into the target, a file under its own name.  An item that fails is reported and
+ * counted, and the rest goes on, except for RC_NO_SPACE, RC_CANCELLED and a source that
+ * cannot be read, which end it.  RC_OK only when nothing failed.
+ */
+enum rc unpack(struct blob_source *source, const struct node_entry *entry, int target,
+               const struct unpack_options *options, struct error *e);
+
+#endif
