@@ -1,0 +1,77 @@
+/*
+ * capture.h -- read, cut, seal and hand over one source: the agent's data path.
+ *
+ *     TRY(capture_begin(&options, &c, e));                 // CLEANUP(capture_freep): aborts
+ *     kind->capture(&step, capture_collector(c), e);       // the source delivers
+ *     TRY(capture_finish(c, &result, e));                  // all sealed and handed over; root known
+ *
+ * Inside: a scanner (the caller's thread) walks directories in order of names and compares each file with what the
+ * last capture remembered (size, mtime, ctime, inode, device, and owner and mode); unchanged files keep their
+ * references and are not opened.  Others are read: short ones into bundles, long ones by content-defined
+ * chunks, holes kept.  `threads` workers seal; an in-order finisher builds the directory nodes.  Every queue
+ * is bounded, so memory does not depend on the number or size of files, nor on how slow the sink is.
+ *
+ * A file that changes while it is read is read again, at most CAPTURE_REREADS times, then kept and flagged fuzzy.  One
+ * that cannot be read (EACCES, EIO) is flagged unreadable, reported by name, and makes the archive
+ * incomplete.  One that vanished is counted.
+ *
+ * Memory file: what was captured, in walking order (docs/formats/memory.md).  It belongs to one vault epoch; it is used only when
+ * vault and epoch are the same, and replaced only when the controller says the archive was committed
+ * (capture_remember).  Losing it costs time, never correctness.  It holds keys of live content only.
+ *
+ * Threads: one capture from one thread (plus its own); several captures at once.  Layer: agent/capture.
+ */
+#ifndef AGENT_CAPTURE_CAPTURE_H
+#define AGENT_CAPTURE_CAPTURE_H
+
+#include "agent/source/source.h"
+#include "common/record/record.h"
+#include "common/tree/tree.h"
+
+enum { CAPTURE_REREADS = 3 };
+
+/* Where sealed blobs go: asks "have?" first.  Implemented over the data stream by agent/net, over a
+ * plain map in tests. */
+struct capture_store {
+    /* known[i] = is ids[i] stored already?  May be called ahead of put, from one thread. */
+    enum rc (*have)(struct capture_store *s, const struct id *ids, size_t count, bool *known,
+                    struct error *e);
+    enum rc (*put)(struct capture_store *s, const struct id *id, struct span blob, struct error *e);
+};
+
+struct capture_progress { /* read by others at any time */
+    _Atomic(uint64_t) files, bytes, bytes_read, bytes_sent, bytes_known;
+    _Atomic(uint64_t) files_before,
+        bytes_before;            /* totals of the last capture: for the ETA; 0 unknown */
+    _Atomic(const char *) phase; /* a text that lives as long as the capture */
+};
+
+struct capture_options {
+    const char *memory_path; /* of the last committed capture; may not exist */
+    struct record_vault_id vault;
+    uint64_t epoch;
+    const struct blob_domain *domain;
+    int level;        /* zstd; BLOB_LEVEL_DEFAULT */
+    unsigned threads; /* workers; 0: one per processor, at most 4 */
+    struct capture_store *store;
+    struct source_report *report;
+    struct capture_progress *progress;
+    const _Atomic(bool) *cancel;
+};
+
+struct capture_result {
+    struct blob_ref root;
+    struct record_totals totals;
+    bool incomplete;
+};
+
+struct capture;
+enum rc capture_begin(const struct capture_options *options, struct capture **out, struct error *e);
+struct source_collector *capture_collector(struct capture *c);
+enum rc capture_finish(struct capture *c, struct capture_result *result, struct error *e);
+/* The archive was committed: the new memory replaces the old, durably. */
+enum rc capture_remember(struct capture *c, struct error *e);
+void capture_free(struct capture *c); /* aborts what still runs; removes the unused new memory */
+DEFINE_FREEP(capture)
+
+#endif

@@ -1,0 +1,109 @@
+/*
+ * source.h -- one thing to protect on this host, behind one table of operations per kind.
+ *
+ * A source is declared in the agent's configuration; the controller knows only its name and kind.  Its
+ * folder (agent/source/ldap, imap, mariadb, files) knows the server: what to check, what to export, which paths to
+ * read, what to leave out, what must be true for the result to be good.
+ *
+ * The steps of a cycle, in order; each is called once per cycle on its own thread, release always and
+ * as often as needed (idempotent; also after a restart of the agent):
+ *
+ *     check     preflight: tools, reachability, space, reality against configuration -> warnings, facts
+ *     (freeze, snapshot, thaw: places in the table; NULL in kinds that do not have them yet)
+ *     capture   deliver made files and paths to the collector, in this order: made files first
+ *     release   remove staging, forget
+ *
+ * A source delivers, the collector (agent/capture) reads, cuts, seals and uploads.  A step that fails
+ * returns the tool's own words (the last lines of stderr) in the error.
+ *
+ * Threads: one step of one source at a time; different sources run at once.  Layer: agent/source.
+ */
+#ifndef AGENT_SOURCE_SOURCE_H
+#define AGENT_SOURCE_SOURCE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "common/base/arena.h"
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/base/span.h"
+#include "common/config/config.h"
+
+enum { SOURCE_WARNINGS_MAX = 100, SOURCE_FACTS_MAX = 400 };
+
+/* What a step found out.  Texts are copied into the arena. */
+struct source_report {
+    struct arena *arena;
+    const char *warnings[SOURCE_WARNINGS_MAX];
+    size_t warning_count, warnings_dropped;
+    struct source_fact {
+        const char *name, *value;
+    } facts[SOURCE_FACTS_MAX];
+    size_t fact_count;
+    bool incomplete; /* the archive may not count as whole */
+};
+void source_report_warn(struct source_report *r, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void source_report_fact(struct source_report *r, const char *name, const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
+
+/* Is this directory entry to be left out?  `path` is absolute on the host, without trailing slash. */
+typedef bool source_exclude(void *ctx, const char *path, const char *name, mode_t mode);
+
+/* Where a capture delivers to; implemented by agent/capture. */
+struct source_collector {
+    /*
+     * A stream made by a tool becomes export/<name> (a relative path of good names).  `read` gives
+     * bytes until *got == 0; it is called on this thread.  Chunked as a dump.  On failure of `read` the file is dropped and the
+     * error returned.  *size: bytes taken.
+     */
+    enum rc (*made)(struct source_collector *c, const char *name,
+                    enum rc (*read)(void *ctx, void *out, size_t size, size_t *got,
+                                    struct error *e),
+                    void *ctx, uint64_t *size, struct error *e);
+    /*
+     * An absolute path of the host and all below it becomes fs/<path>.  Other file systems below it
+     * are entered only when `cross` is set.  `exclude` may be NULL.  RC_NOT_FOUND when it does not
+     * exist.  Paths that overlap with one given before in this capture are read once.
+     */
+    enum rc (*path)(struct source_collector *c, const char *path, bool cross,
+                    source_exclude *exclude, void *exclude_ctx, struct error *e);
+    /* Shown to the operator: "export example_org", "read /var/spool/cyrus". */
+    void (*phase)(struct source_collector *c, const char *phase);
+};
+
+struct source_step {
+    const struct config_section *config; /* the source's own section */
+    const char *name;                    /* as configured */
+    const char *
+        staging; /* absolute, made empty and 0700 root for this source; removed by the caller after release */
+    uint64_t cycle;
+    struct mono deadline;        /* {0}: none */
+    const _Atomic(bool) *cancel; /* look at it now and then: RC_CANCELLED */
+    struct source_report *report;
+    void *
+        memory; /* of this source between steps of a cycle: set by check or capture, freed by release */
+};
+
+struct source_kind {
+    const char *name;              /* "ldap" */
+    const struct config_key *keys; /* of a section of this kind, beyond the common ones */
+    /* More than the keys say, at configuration time.  NULL fine. */
+    enum rc (*validate)(const struct config *config, const struct config_section *section,
+                        struct error *e);
+    /* One line for the operator; into `out`. */
+    void (*describe)(const struct config_section *section, char *out, size_t size);
+    enum rc (*check)(struct source_step *step, struct error *e);
+    enum rc (*freeze)(struct source_step *step, struct error *e);
+    enum rc (*snapshot)(struct source_step *step, struct error *e);
+    enum rc (*thaw)(struct source_step *step, struct error *e);
+    enum rc (*capture)(struct source_step *step, struct source_collector *c, struct error *e);
+    enum rc (*release)(struct source_step *step, struct error *e);
+};
+
+/* All kinds, ended by a nameless one. */
+extern const struct source_kind *const source_kinds[];
+const struct source_kind *source_kind_of(const char *name); /* NULL: unknown */
+
+#endif

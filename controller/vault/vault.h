@@ -1,0 +1,142 @@
+/*
+ * vault.h -- where fulls live: packs of sealed blobs, an index, full records (docs/formats/pack.md).
+ *
+ * One process at a time opens a vault for writing (flock on VAULT/lock; RC_AGAIN names the holder).  Opening for
+ * writing is recovery: tmp/ is emptied, packs that the index does not know are added, index entries
+ * whose pack is gone are dropped, and the file system is synced before the first "have" (D4, D9).
+ *
+ *     TRY(vault_create(path, &id, e));                       // once, by `koffer-controller init`
+ *     TRY(vault_open(path, &(struct vault_options){.reserve = 1 << 30}, &vault, e));
+ *
+ *     TRY(vault_session_begin(vault, &s, e));                // one per data stream; CLEANUP(vault_session_freep)
+ *     TRY(vault_session_put(s, &id, blob, &known, e));       // checks SHA-256(blob) == id, parses the header
+ *     TRY(vault_session_flush(s, e));                        // all that was put is durable and indexed
+ *
+ *     TRY(vault_reach(vault, roots, count, &reach, e));      // every blob reachable is present
+ *     TRY(vault_commit_full(vault, record, &name, e));       // the only commit point
+ *
+ * Blobs put but never named by a record are garbage, harmless, and found again by "have".
+ * After a failed fsync the vault is *broken*: every later write is RC_IO until it is opened anew.
+ * No space: RC_NO_SPACE before the file system is full (`reserve` bytes are kept); reads go on.
+ *
+ * Threads: a vault may be used by many threads at once, a session by one.
+ * Layer: controller/vault.
+ */
+#ifndef CONTROLLER_VAULT_VAULT_H
+#define CONTROLLER_VAULT_VAULT_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "common/base/buffer.h"
+#include "common/base/own.h"
+#include "common/blob/blob.h"
+#include "common/record/record.h"
+
+struct vault;
+struct vault_session;
+
+struct vault_options {
+    bool read_only;        /* no lock, no recovery; for the recovery tool */
+    uint64_t reserve;      /* bytes to leave free on the file system */
+    bool allow_network_fs; /* NFS, FUSE, 9p are refused otherwise (D8), with what is lost */
+};
+
+/*
+ * An empty directory, or one to be made; refuses anything else.  RC_INVALID when the parent does not
+ * exist or `require_mount` and it lies on the root file system's device.
+ */
+enum rc
+vault_create(const char *path, bool require_mount, struct record_vault_id *id, struct error *e);
+/* RC_NOT_FOUND when there is no vault: "is the file system mounted?".  Never creates one. */
+enum rc vault_open(const char *path, const struct vault_options *options, struct vault **out,
+                   struct error *e);
+void vault_close(struct vault *v);
+static inline void
+vault_closep(struct vault **v)
+{
+    vault_close(*v);
+}
+const struct record_vault_id *vault_id(const struct vault *v);
+const char *vault_path(const struct vault *v);
+/* Changes when blobs may have been deleted: agents then distrust what they remember (D24). */
+uint64_t vault_epoch(const struct vault *v);
+
+enum rc vault_session_begin(struct vault *v, struct vault_session **out, struct error *e);
+/* *known: it was there already (nothing was written).  RC_CORRUPT when the bytes are not `id`. */
+enum rc vault_session_put(struct vault_session *s, const struct id *id, struct span blob,
+                          bool *known, struct error *e);
+enum rc vault_session_flush(struct vault_session *s, struct error *e);
+struct vault_session_counts {
+    uint64_t blobs, bytes, known;
+};
+struct vault_session_counts vault_session_counted(const struct vault_session *s);
+void vault_session_free(struct vault_session *s); /* what was not flushed is forgotten */
+DEFINE_FREEP(vault_session)
+
+/* Durable and indexed? */
+enum rc vault_has(struct vault *v, const struct id *id, bool *out, struct error *e);
+/* Verified by its id.  RC_NOT_FOUND; RC_CORRUPT names the pack and offset. */
+enum rc vault_get(struct vault *v, const struct id *id, struct buffer *out, struct error *e);
+/* The same as a blob_source; lives as long as the vault. */
+struct blob_source *vault_source(struct vault *v);
+
+struct vault_reach {
+    uint64_t blobs, bytes; /* distinct blobs reached */
+    uint64_t missing;
+    struct id first_missing;
+};
+/* Walk the clear headers from the roots.  RC_OK even when blobs are missing: the answer says so. */
+enum rc vault_reach(struct vault *v, const struct id *roots, size_t count, struct vault_reach *out,
+                    struct error *e);
+
+/*
+ * Publish a full record.  Refused (RC_NOT_FOUND) unless every root in it is complete (vault_reach), and
+ * RC_INVALID unless it decodes, belongs to this vault, and its number and `previous` continue the chain.
+ */
+enum rc vault_commit_full(struct vault *v, struct span record, struct id *name, struct error *e);
+
+struct vault_full {
+    uint64_t number;
+    struct id name;
+};
+/* Ascending by number; malloc'ed array. */
+enum rc vault_fulls(struct vault *v, struct vault_full **out, size_t *count, struct error *e);
+/* The record's bytes, checked against its name. */
+enum rc vault_read_full(struct vault *v, uint64_t number, struct buffer *out, struct error *e);
+
+struct vault_stats {
+    uint64_t fulls, packs, blobs, bytes_packs, bytes_blobs, bytes_plain, free;
+};
+enum rc vault_stats(struct vault *v, struct vault_stats *out, struct error *e);
+
+/* ---- verification: needs no key (vault_verify.c) */
+
+enum vault_finding_kind {
+    VAULT_BAD_PACK,     /* name is not its hash, or its structure is broken */
+    VAULT_BAD_BLOB,     /* bytes are not the id */
+    VAULT_BAD_RECORD,   /* does not decode, or signature wrong, or not its name */
+    VAULT_BROKEN_CHAIN, /* previous does not fit */
+    VAULT_MISSING_BLOB, /* a full reaches it and no pack holds it */
+    VAULT_BAD_INDEX,    /* index and packs disagree (repairable: delete index/) */
+};
+struct vault_finding {
+    enum vault_finding_kind kind;
+    const char *text; /* names the file, offset, id and the fulls hit */
+    uint64_t full;    /* first full concerned, or 0 */
+};
+struct vault_verify_options {
+    const _Atomic(bool) *cancel;
+    _Atomic(uint64_t) *done, *total; /* bytes; progress */
+    void (*finding)(void *ctx, const struct vault_finding *f);
+    void *ctx;
+    uint64_t only_full; /* 0: everything, every pack re-hashed; else what that full reaches */
+};
+struct vault_verify_counts {
+    uint64_t fulls, archives, packs, blobs, bytes, damaged, missing, unreferenced;
+};
+/* RC_OK when the verification ran to its end, whatever it found (counts say); RC_CANCELLED. */
+enum rc vault_verify(struct vault *v, const struct vault_verify_options *options,
+                     struct vault_verify_counts *out, struct error *e);
+
+#endif
