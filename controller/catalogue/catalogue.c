@@ -1,0 +1,106 @@
+/* catalogue.c -- open, migrate, close.  See catalogue.h. */
+#include "controller/catalogue/catalogue.h"
+
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "controller/catalogue/catalogue_internal.h"
+
+/* Each script lifts the schema by one version; PRAGMA user_version counts them. */
+static const char *const migrations[] = {
+    "CREATE TABLE peer (role INTEGER NOT NULL, name TEXT NOT NULL, enrolled INTEGER NOT NULL DEFAULT 0,"
+    " added INTEGER NOT NULL, enrolled_at INTEGER NOT NULL DEFAULT 0, last_seen INTEGER NOT NULL DEFAULT 0,"
+    " certificate_until INTEGER NOT NULL DEFAULT 0, token BLOB, token_until INTEGER NOT NULL DEFAULT 0,"
+    " version TEXT, system TEXT, address TEXT, clock_offset INTEGER NOT NULL DEFAULT 0,"
+    " signing BLOB, receiving BLOB, PRIMARY KEY (role, name)) WITHOUT ROWID;"
+    "CREATE TABLE source (agent TEXT NOT NULL, name TEXT NOT NULL, kind TEXT NOT NULL,"
+    " required INTEGER NOT NULL, description TEXT NOT NULL, PRIMARY KEY (agent, name)) WITHOUT ROWID;"
+    "CREATE TABLE cycle (number INTEGER PRIMARY KEY, state TEXT NOT NULL, final INTEGER NOT NULL DEFAULT 0,"
+    " problem TEXT NOT NULL DEFAULT '', started INTEGER NOT NULL, finished INTEGER NOT NULL DEFAULT 0,"
+    " started_by TEXT NOT NULL);"
+    "CREATE TABLE transition (cycle INTEGER NOT NULL, at INTEGER NOT NULL, event TEXT NOT NULL,"
+    " state TEXT NOT NULL, problem TEXT NOT NULL);"
+    "CREATE INDEX transition_of ON transition (cycle);"
+    "CREATE TABLE cycle_source (cycle INTEGER NOT NULL, agent TEXT NOT NULL, source TEXT NOT NULL,"
+    " kind TEXT NOT NULL, required INTEGER NOT NULL, state TEXT NOT NULL, problem TEXT, remedy TEXT,"
+    " started INTEGER NOT NULL DEFAULT 0, finished INTEGER NOT NULL DEFAULT 0,"
+    " files INTEGER, directories INTEGER, others INTEGER, bytes INTEGER, unreadable INTEGER, fuzzy INTEGER,"
+    " vanished INTEGER, phase TEXT, p_files INTEGER, p_files_total INTEGER, p_bytes INTEGER,"
+    " p_bytes_total INTEGER, bytes_read INTEGER, bytes_sent INTEGER, bytes_known INTEGER,"
+    " PRIMARY KEY (cycle, agent, source)) WITHOUT ROWID;"
+    "CREATE TABLE note (cycle INTEGER NOT NULL, agent TEXT NOT NULL, source TEXT NOT NULL,"
+    " fact INTEGER NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL);"
+    "CREATE INDEX note_of ON note (cycle, agent, source);"
+    "CREATE TABLE full (number INTEGER PRIMARY KEY, good INTEGER NOT NULL, started INTEGER NOT NULL,"
+    " sealed INTEGER NOT NULL, verified INTEGER NOT NULL DEFAULT 0, archives INTEGER NOT NULL,"
+    " files INTEGER NOT NULL, bytes INTEGER NOT NULL, record BLOB NOT NULL);"
+    "CREATE TABLE archive (full INTEGER NOT NULL, agent TEXT NOT NULL, source TEXT NOT NULL,"
+    " complete INTEGER NOT NULL, PRIMARY KEY (full, agent, source)) WITHOUT ROWID;"
+    "CREATE INDEX archive_of ON archive (agent, source, full);"
+    "CREATE TABLE chain (host TEXT PRIMARY KEY, sequence INTEGER NOT NULL, name BLOB NOT NULL) WITHOUT ROWID;",
+};
+enum { NEWEST = sizeof migrations / sizeof *migrations };
+
+static enum rc
+migrate(struct catalogue *c, const char *path, struct error *e)
+{
+    int64_t version;
+    {
+        CLEANUP(sql_freep) struct sql *rows = NULL;
+        bool more;
+        TRY(sql_query(c->db, &rows, e, "PRAGMA user_version", ""));
+        TRY(sql_next(rows, &more, e));
+        version = sql_int(rows, 0);
+    }
+    if (version < 0 || version > NEWEST) {
+        return error_set(e, RC_UNSUPPORTED,
+                         "catalogue '%s' has version %lld and this program knows up to %d: use the "
+                         "newer program",
+                         path, (long long)version, (int)NEWEST);
+    }
+    for (; version < NEWEST; version++) {
+        CLEANUP(sql_rollback) struct sql_transaction t = {0};
+        char lift[48];
+        TRY(sql_begin(c->db, &t, e));
+        TRY(sql_script(c->db, migrations[version], e));
+        (void)snprintf(lift, sizeof lift, "PRAGMA user_version = %lld", (long long)version + 1);
+        TRY(sql_script(c->db, lift, e));
+        TRY(sql_commit(&t, e));
+    }
+    return RC_OK;
+}
+
+enum rc
+catalogue_open(const char *path, struct catalogue **out, struct error *e)
+{
+    CLEANUP(catalogue_closep) struct catalogue *c = calloc(1, sizeof *c);
+    if (c == NULL)
+        return error_set(e, RC_NO_MEMORY, "catalogue");
+    mode_t before = umask(077); /* SQLite creates its files by the umask */
+    int code = sqlite3_open_v2(path, &c->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
+    enum rc rc = code == SQLITE_OK ? RC_OK
+                                   : error_set(e, RC_IO, "open catalogue '%s': %s", path,
+                                               c->db ? sqlite3_errmsg(c->db) : "out of memory");
+    if (rc == RC_OK)
+        rc = sql_script(c->db,
+                        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; "
+                        "PRAGMA busy_timeout=5000; PRAGMA trusted_schema=OFF",
+                        e);
+    if (rc == RC_OK)
+        rc = migrate(c, path, e);
+    (void)umask(before);
+    TRY_IN(rc, e, "catalogue '%s'", path);
+    *out = TAKE(c);
+    return RC_OK;
+}
+
+void
+catalogue_close(struct catalogue *c)
+{
+    if (c == NULL)
+        return;
+    (void)sqlite3_close(c->db);
+    free(c);
+}

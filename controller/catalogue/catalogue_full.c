@@ -1,0 +1,144 @@
+/* catalogue_full.c -- a copy of what the vault's records say, for lists and chains.  See catalogue.h. */
+#include "controller/catalogue/catalogue.h"
+
+#include "controller/catalogue/catalogue_internal.h"
+
+static enum rc
+add_archives(struct catalogue *c, const struct record_full *full,
+             const struct record_archive *archives, struct error *e)
+{
+    for (size_t i = 0; i < full->archive_count; i++) {
+        const struct record_archive *a = &archives[i];
+        struct span name = span_of(a->name.bytes, ID_SIZE);
+        TRY(sql_run(
+            c->db, e,
+            "INSERT OR REPLACE INTO archive (full, agent, source, complete) VALUES (?,?,?,?)",
+            "itti", (int64_t)full->number, a->host, a->source,
+            (int64_t)(a->state == RECORD_COMPLETE)));
+        TRY(sql_run(c->db, e,
+                    "INSERT INTO chain (host, sequence, name) VALUES (?,?,?) ON CONFLICT (host) DO "
+                    "UPDATE SET sequence=excluded.sequence, name=excluded.name "
+                    "WHERE excluded.sequence > sequence",
+                    "tib", a->host, (int64_t)a->sequence, &name));
+    }
+    return RC_OK;
+}
+
+enum rc
+catalogue_full_add(struct catalogue *c, const struct record_full *full,
+                   const struct record_archive *archives, struct error *e)
+{
+    CLEANUP(sql_rollback) struct sql_transaction t = {0};
+    struct span name = span_of(full->name.bytes, ID_SIZE);
+    uint64_t files = 0, bytes = 0;
+    for (size_t i = 0; i < full->archive_count; i++) {
+        files += archives[i].totals.files;
+        bytes += archives[i].totals.bytes;
+    }
+    TRY(sql_begin(c->db, &t, e));
+    TRY(sql_run(
+        c->db, e,
+        "INSERT OR REPLACE INTO full (number, good, started, sealed, archives, files, bytes, "
+        "record) VALUES (?,?,?,?,?,?,?,?)",
+        "iiiiiiib", (int64_t)full->number, (int64_t)(full->state == RECORD_FULL), full->started.ns,
+        full->sealed.ns, (int64_t)full->archive_count, (int64_t)files, (int64_t)bytes, &name));
+    TRY(add_archives(c, full, archives, e));
+    return sql_commit(&t, e);
+}
+
+enum rc
+catalogue_full_has(struct catalogue *c, uint64_t number, bool *out, struct error *e)
+{
+    CLEANUP(sql_freep) struct sql *rows = NULL;
+    TRY(sql_query(c->db, &rows, e, "SELECT 1 FROM full WHERE number=?", "i", (int64_t)number));
+    return sql_next(rows, out, e);
+}
+
+enum rc
+catalogue_full_verified(struct catalogue *c, uint64_t number, struct wall now, struct error *e)
+{
+    return sql_run(c->db, e, "UPDATE full SET verified=? WHERE number=?", "ii", now.ns,
+                   (int64_t)number);
+}
+
+#define FULLS                                                                                      \
+    "SELECT number, good, started, sealed, verified, archives, files, bytes, record FROM full "
+
+static enum rc
+visit_fulls(struct sql *rows, catalogue_full_visit *visit, void *ctx, size_t *visited,
+            struct error *e)
+{
+    for (*visited = 0;; ++*visited) {
+        bool more;
+        TRY(sql_next(rows, &more, e));
+        if (!more)
+            return RC_OK;
+        struct catalogue_full f = {
+            .number = (uint64_t)sql_int(rows, 0),
+            .good = sql_int(rows, 1) != 0,
+            .started = catalogue_wall(rows, 2),
+            .sealed = catalogue_wall(rows, 3),
+            .verified = catalogue_wall(rows, 4),
+            .archives = (uint32_t)sql_int(rows, 5),
+            .files = (uint64_t)sql_int(rows, 6),
+            .bytes = (uint64_t)sql_int(rows, 7),
+        };
+        sql_bytes(rows, 8, f.record.bytes, ID_SIZE);
+        TRY(visit(ctx, &f, e));
+    }
+}
+
+enum rc
+catalogue_full_each(struct catalogue *c, uint64_t before, unsigned limit, bool all,
+                    catalogue_full_visit *visit, void *ctx, struct error *e)
+{
+    CLEANUP(sql_freep) struct sql *rows = NULL;
+    size_t visited;
+    TRY(sql_query(c->db, &rows, e,
+                  FULLS
+                  "WHERE (?1 = 0 OR number < ?1) AND (good OR ?2) ORDER BY number DESC LIMIT ?3",
+                  "iii", (int64_t)before, (int64_t)all, (int64_t)limit));
+    return visit_fulls(rows, visit, ctx, &visited, e);
+}
+
+enum rc
+catalogue_full_find(struct catalogue *c, uint64_t number, catalogue_full_visit *visit, void *ctx,
+                    struct error *e)
+{
+    CLEANUP(sql_freep) struct sql *rows = NULL;
+    size_t visited;
+    TRY(sql_query(c->db, &rows, e, FULLS "WHERE number=?", "i", (int64_t)number));
+    TRY(visit_fulls(rows, visit, ctx, &visited, e));
+    if (visited == 0) {
+        return error_set(e, RC_NOT_FOUND, "there is no full %llu; see 'koffer full list --all'",
+                         (unsigned long long)number);
+    }
+    return RC_OK;
+}
+
+enum rc
+catalogue_full_newest(struct catalogue *c, uint64_t *out, struct error *e)
+{
+    CLEANUP(sql_freep) struct sql *rows = NULL;
+    bool more;
+    TRY(sql_query(c->db, &rows, e, "SELECT coalesce(max(number), 0) FROM full WHERE good", ""));
+    TRY(sql_next(rows, &more, e));
+    *out = (uint64_t)sql_int(rows, 0);
+    return RC_OK;
+}
+
+enum rc
+catalogue_chain(struct catalogue *c, const char *host, uint64_t *sequence, struct id *name,
+                struct error *e)
+{
+    CLEANUP(sql_freep) struct sql *rows = NULL;
+    bool more;
+    TRY(sql_query(c->db, &rows, e, "SELECT sequence, name FROM chain WHERE host=?", "t", host));
+    TRY(sql_next(rows, &more, e));
+    *sequence = more ? (uint64_t)sql_int(rows, 0) : 0;
+    if (more)
+        sql_bytes(rows, 1, name->bytes, ID_SIZE);
+    else
+        *name = (struct id){{0}};
+    return RC_OK;
+}

@@ -1,0 +1,56 @@
+/* catalogue_source.c -- what the agents protect.  See catalogue.h. */
+#include "controller/catalogue/catalogue.h"
+
+#include "controller/catalogue/catalogue_internal.h"
+
+enum rc
+catalogue_sources_set(struct catalogue *c, const char *agent,
+                      const struct catalogue_source *sources, size_t count, struct error *e)
+{
+    CLEANUP(sql_rollback) struct sql_transaction t = {0};
+    TRY(sql_begin(c->db, &t, e));
+    TRY(sql_run(c->db, e, "DELETE FROM source WHERE agent=?", "t", agent));
+    for (size_t i = 0; i < count; i++) {
+        const struct catalogue_source *s = &sources[i];
+        TRY(sql_run(
+            c->db, e,
+            "INSERT INTO source (agent, name, kind, required, description) VALUES (?,?,?,?,?)",
+            "tttit", agent, s->name, s->kind, (int64_t)s->required, s->description));
+    }
+    return sql_commit(&t, e);
+}
+
+enum rc
+catalogue_source_each(struct catalogue *c, const char *agent, catalogue_source_visit *visit,
+                      void *ctx, struct error *e)
+{
+    CLEANUP(sql_freep) struct sql *rows = NULL;
+    TRY(sql_query(
+        c->db, &rows, e,
+        "SELECT s.agent, s.name, s.kind, s.description, s.required, "
+        " coalesce((SELECT max(full) FROM archive a WHERE a.agent=s.agent AND a.source=s.name AND "
+        "           a.complete), 0) AS newest, "
+        " coalesce((SELECT sealed FROM full WHERE number = (SELECT max(full) FROM archive a WHERE "
+        "           a.agent=s.agent AND a.source=s.name AND a.complete)), 0), "
+        " (SELECT problem FROM cycle_source y WHERE y.agent=s.agent AND y.source=s.name ORDER BY "
+        "  cycle DESC LIMIT 1) "
+        "FROM source s WHERE ?1 IS NULL OR s.agent=?1 ORDER BY s.agent, s.name",
+        "t", agent));
+    for (;;) {
+        bool more;
+        TRY(sql_next(rows, &more, e));
+        if (!more)
+            return RC_OK;
+        struct catalogue_source s = {
+            .agent = sql_text(rows, 0),
+            .name = sql_text(rows, 1),
+            .kind = sql_text(rows, 2),
+            .description = sql_text(rows, 3),
+            .required = sql_int(rows, 4) != 0,
+            .last_full = (uint64_t)sql_int(rows, 5),
+            .last_good = catalogue_wall(rows, 6),
+            .last_problem = sql_text(rows, 7),
+        };
+        TRY(visit(ctx, &s, e));
+    }
+}
