@@ -1,0 +1,274 @@
+/* data.c -- serve data streams out of and into the vault.  See data.h. */
+#include "controller/fleet/data.h"
+
+#include <pthread.h>
+#include <stdio.h>
+
+#include "common/base/log.h"
+#include "common/base/text.h"
+#include "common/base/wire.h"
+#include "common/crypto/keys.h"
+
+enum { DATA_VERSION = 1, HAVE_MAX = 1024, JOBS_MAX = 256 };
+
+struct expected {
+    uint64_t job;
+    struct id token;
+    enum data_direction direction;
+    char agent[CERTIFICATE_NAME_MAX + 1];
+    bool used;
+    struct stream *stream; /* while it is served; borrowed */
+};
+
+struct data {
+    struct vault *vault;
+    struct stream_listener *listener;
+    pthread_mutex_t lock;
+    struct expected jobs[JOBS_MAX]; /* job 0: free */
+};
+
+/* One stream while it is served. */
+struct service {
+    struct data *data;
+    struct stream *stream;
+    struct vault_session *session; /* captures */
+    struct expected job;
+    struct buffer payload, blob;
+};
+
+/* With the lock held. */
+static struct expected *
+find(struct data *d, uint64_t job)
+{
+    for (size_t i = 0; i < JOBS_MAX; i++)
+        if (d->jobs[i].job == job)
+            return &d->jobs[i];
+    return NULL;
+}
+
+enum rc
+data_expect(struct data *d, uint64_t job, const char *agent, enum data_direction direction,
+            struct id *token, struct error *e)
+{
+    struct id made;
+    TRY(keys_random(made.bytes, sizeof made.bytes, e));
+    (void)pthread_mutex_lock(&d->lock);
+    struct expected *place = find(d, 0);
+    if (place != NULL) {
+        *place = (struct expected){.job = job, .token = made, .direction = direction};
+        (void)snprintf(place->agent, sizeof place->agent, "%s", agent);
+    }
+    (void)pthread_mutex_unlock(&d->lock);
+    if (place == NULL)
+        return error_set(e, RC_AGAIN, "%d data streams are expected already", (int)JOBS_MAX);
+    *token = made;
+    return RC_OK;
+}
+
+void
+data_forget(struct data *d, uint64_t job)
+{
+    (void)pthread_mutex_lock(&d->lock);
+    struct expected *place = job == 0 ? NULL : find(d, job);
+    if (place != NULL && place->stream != NULL)
+        stream_cancel(place->stream);
+    if (place != NULL)
+        *place = (struct expected){0};
+    (void)pthread_mutex_unlock(&d->lock);
+}
+
+/* Whose stream is this?  Fills s->job and marks the token used. */
+static enum rc
+claim(struct service *s, uint64_t job, const struct id *token, struct error *e)
+{
+    const struct tls_peer *peer = stream_peer(s->stream);
+    enum rc rc = RC_OK;
+    (void)pthread_mutex_lock(&s->data->lock);
+    struct expected *place = job == 0 ? NULL : find(s->data, job);
+    if (place == NULL || !keys_equal(place->token.bytes, token->bytes, ID_SIZE) || place->used)
+        rc = error_set(e, RC_DENIED, "no data stream is expected with this token");
+    else if (!peer->verified || peer->identity.role != CERTIFICATE_AGENT ||
+             !text_equal(peer->identity.name, place->agent))
+        rc = error_set(e, RC_DENIED, "job %llu belongs to agent '%s', not to '%s'",
+                       (unsigned long long)job, place->agent, peer->identity.name);
+    if (rc == RC_OK) {
+        place->used = true;
+        place->stream = s->stream;
+        s->job = *place;
+    }
+    (void)pthread_mutex_unlock(&s->data->lock);
+    return rc;
+}
+
+static void
+unclaim(struct service *s)
+{
+    (void)pthread_mutex_lock(&s->data->lock);
+    struct expected *place = s->job.job == 0 ? NULL : find(s->data, s->job.job);
+    if (place != NULL && place->stream == s->stream)
+        place->stream = NULL;
+    (void)pthread_mutex_unlock(&s->data->lock);
+}
+
+static enum rc
+hello(struct service *s, struct error *e)
+{
+    enum stream_type type;
+    TRY(stream_receive_within(s->stream, STREAM_HELLO_MS, &type, &s->payload, e));
+    struct wire_reader r = wire_reader_of(buffer_span(&s->payload));
+    uint32_t version = wire_u32(&r);
+    uint64_t job = wire_u64(&r);
+    struct id token = wire_id(&r);
+    if (type != STREAM_HELLO || !wire_done(&r))
+        return error_set(e, RC_PROTOCOL, "a data stream must begin with HELLO");
+    if (version != DATA_VERSION)
+        return error_set(e, RC_UNSUPPORTED, "data stream version %u", version);
+    TRY(claim(s, job, &token, e));
+
+    uint8_t epoch[8];
+    for (size_t i = 0; i < sizeof epoch; i++)
+        epoch[i] = (uint8_t)(vault_epoch(s->data->vault) >> (8 * i));
+    const struct span parts[] = {
+        span_of(vault_id(s->data->vault)->bytes, RECORD_VAULT_ID_SIZE),
+        span_of(epoch, sizeof epoch),
+    };
+    return stream_send(s->stream, STREAM_WELCOME, parts, 2, e);
+}
+
+static enum rc
+answer_have(struct service *s, struct error *e)
+{
+    uint8_t known[HAVE_MAX];
+    size_t count = s->payload.len / ID_SIZE;
+    if (count == 0 || count > HAVE_MAX || s->payload.len % ID_SIZE != 0)
+        return error_set(e, RC_PROTOCOL, "HAVE with %zu bytes", s->payload.len);
+    for (size_t i = 0; i < count; i++) {
+        struct id id;
+        bool has;
+        memcpy(id.bytes, s->payload.data + i * ID_SIZE, ID_SIZE);
+        TRY(vault_has(s->data->vault, &id, &has, e));
+        known[i] = has;
+    }
+    return stream_send(s->stream, STREAM_HAVE_REPLY, &(struct span){known, count}, 1, e);
+}
+
+static enum rc
+take_put(struct service *s, struct error *e)
+{
+    struct wire_reader r = wire_reader_of(buffer_span(&s->payload));
+    struct id id = wire_id(&r);
+    bool known;
+    if (!wire_ok(&r))
+        return error_set(e, RC_PROTOCOL, "PUT without an id");
+    return vault_session_put(s->session, &id, r.rest, &known, e);
+}
+
+static enum rc
+finish(struct service *s, struct error *e)
+{
+    TRY(vault_session_flush(s->session, e));
+    struct vault_session_counts counts = vault_session_counted(s->session);
+    CLEANUP(buffer_free) struct buffer body = BUFFER_INIT(64);
+    struct wire_writer w = wire_writer_to(&body, e);
+    wire_put_u64(&w, counts.blobs);
+    wire_put_u64(&w, counts.bytes);
+    wire_put_u64(&w, counts.known);
+    TRY(wire_writer_finish(&w));
+    return stream_send(s->stream, STREAM_FINISHED, &(struct span){body.data, body.len}, 1, e);
+}
+
+static enum rc
+answer_get(struct service *s, struct error *e)
+{
+    struct wire_reader r = wire_reader_of(buffer_span(&s->payload));
+    struct id id = wire_id(&r);
+    if (!wire_done(&r))
+        return error_set(e, RC_PROTOCOL, "GET with %zu bytes", s->payload.len);
+    TRY(vault_get(s->data->vault, &id, &s->blob, e));
+    const struct span parts[] = {span_of(id.bytes, ID_SIZE), buffer_span(&s->blob)};
+    return stream_send(s->stream, STREAM_BLOB, parts, 2, e);
+}
+
+/* What a job of each direction may say after HELLO. */
+static enum rc (*const verbs[2][STREAM_TYPES_])(struct service *s, struct error *e) = {
+    [DATA_CAPTURE] =
+        {[STREAM_HAVE] = answer_have, [STREAM_PUT] = take_put, [STREAM_FINISH] = finish},
+    [DATA_RESTORE] = {[STREAM_GET] = answer_get},
+};
+
+static enum rc
+serve(struct service *s, struct error *e)
+{
+    TRY(hello(s, e));
+    if (s->job.direction == DATA_CAPTURE)
+        TRY(vault_session_begin(s->data->vault, &s->session, e));
+    for (;;) {
+        enum stream_type type;
+        TRY(stream_receive(s->stream, &type, &s->payload, e));
+        if (verbs[s->job.direction][type] == NULL)
+            return error_set(e, RC_DENIED, "frame type %d is not for this job", (int)type);
+        TRY(verbs[s->job.direction][type](s, e));
+    }
+}
+
+static void
+accepted(void *ctx, struct stream *stream)
+{
+    struct error e = ERROR_INIT;
+    struct service s = {
+        .data = ctx,
+        .stream = stream,
+        .payload = BUFFER_INIT(STREAM_PAYLOAD_MAX),
+        .blob = BUFFER_INIT(LIMIT_BLOB),
+    };
+    enum rc rc = serve(&s, &e);
+    if (rc != RC_AGAIN &&
+        rc != RC_CANCELLED) { /* anything but "the peer has gone", the usual end */
+        log_error(&e, "data stream", LOG_TEXT("agent", stream_peer(stream)->identity.name),
+                  LOG_TEXT("address", stream_peer(stream)->address), LOG_U64("job", s.job.job));
+        stream_fail(stream, &e);
+    }
+    unclaim(&s);
+    vault_session_free(s.session);
+    buffer_free(&s.payload);
+    buffer_free(&s.blob);
+    stream_close(stream);
+}
+
+enum rc
+data_open(const struct data_options *options, struct data **out, struct error *e)
+{
+    struct data *d = calloc(1, sizeof *d);
+    if (d == NULL)
+        return error_set(e, RC_NO_MEMORY, "data streams");
+    d->vault = options->vault;
+    (void)pthread_mutex_init(&d->lock, NULL);
+    const struct stream_listen_options listen = {.url = options->url,
+                                                 .identity = options->identity,
+                                                 .demand = TLS_DEMAND_CERTIFICATE,
+                                                 .accepted = accepted,
+                                                 .ctx = d};
+    if (stream_listen(&listen, &d->listener, e) != RC_OK) {
+        data_close(d);
+        return error_context(e, "data streams on %s", options->url);
+    }
+    *out = d;
+    return RC_OK;
+}
+
+void
+data_close(struct data *d)
+{
+    if (d == NULL)
+        return;
+    if (d->listener != NULL)
+        stream_listener_close(d->listener);
+    (void)pthread_mutex_destroy(&d->lock);
+    free(d);
+}
+
+enum rc
+data_port(const struct data *d, unsigned *out, struct error *e)
+{
+    return stream_listener_port(d->listener, out, e);
+}

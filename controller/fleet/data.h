@@ -1,0 +1,43 @@
+/*
+ * data.h -- the controller's side of data streams: one job, one token, one connection, one vault session.
+ *
+ *     TRY(data_open(&options, &data, e));
+ *     TRY(data_expect(data, job, "imap1", DATA_CAPTURE, token, e));   // before the agent is told
+ *     data_forget(data, job);                                     // the job is over: cuts its stream
+ *
+ * A capture job may ask "have?" and put; a restore job may only get.  A connection whose certificate is not the
+ * job's agent, or whose token is wrong or used, is refused and logged.
+ *
+ * Threads: any (streams run on their own).  Layer: controller/fleet.
+ */
+#ifndef CONTROLLER_FLEET_DATA_H
+#define CONTROLLER_FLEET_DATA_H
+
+#include <stdint.h>
+
+#include "common/base/id.h"
+#include "controller/vault/vault.h"
+#include "proto/stream.h"
+
+enum data_direction { DATA_CAPTURE, DATA_RESTORE };
+
+struct data;
+struct data_options {
+    struct vault *vault; /* borrowed */
+    const char *url;
+    const struct tls_identity *identity;
+};
+enum rc data_open(const struct data_options *options, struct data **out, struct error *e);
+void data_close(struct data *d); /* cuts all streams */
+static inline void
+data_closep(struct data **d)
+{
+    data_close(*d);
+}
+enum rc data_port(const struct data *d, unsigned *out, struct error *e);
+/* Makes a token for the job, good for one connection. */
+enum rc data_expect(struct data *d, uint64_t job, const char *agent, enum data_direction direction,
+                    struct id *token, struct error *e);
+void data_forget(struct data *d, uint64_t job);
+
+#endif
