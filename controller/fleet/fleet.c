@@ -1,0 +1,381 @@
+/* fleet.c -- greet agents, pass on what they say.  See fleet.h. */
+#include "controller/fleet/fleet.h"
+
+#include <stdio.h>
+
+#include "common/base/log.h"
+#include "common/base/text.h"
+#include "controller/fleet/fleet_reply.h"
+#include "proto/message.h"
+
+enum { PROTOCOL = 1, AGENTS_MAX = 1024, SOURCES_MAX = 256, JOBS_MAX = 256 };
+/* TLS and records tolerate more, but a cut across hosts means nothing when clocks differ this much. */
+#define CLOCK_TOLERANCE_NS (5 * CLOCK_NS_PER_SECOND)
+
+struct agent {
+    char name[CERTIFICATE_NAME_MAX + 1];
+    uint64_t peer; /* 0: not connected */
+    bool greeted;  /* AgentHello accepted on this connection */
+    int64_t clock_offset_ns;
+    char problem[160];
+};
+
+struct fleet {
+    struct fleet_options options;
+    struct agent *agents[AGENTS_MAX];
+    size_t count;
+    uint64_t next_job;
+};
+
+enum rc
+fleet_new(const struct fleet_options *options, struct fleet **out, struct error *e)
+{
+    struct fleet *f = calloc(1, sizeof *f);
+    if (f == NULL)
+        return error_set(e, RC_NO_MEMORY, "fleet");
+    f->options = *options;
+    /* Job numbers never repeat: an agent may answer for a job of an earlier controller. */
+    f->next_job = (uint64_t)(clock_wall().ns / CLOCK_NS_PER_MS) << 12;
+    *out = f;
+    return RC_OK;
+}
+
+void
+fleet_free(struct fleet *f)
+{
+    if (f == NULL)
+        return;
+    for (size_t i = 0; i < f->count; i++)
+        free(f->agents[i]);
+    free(f);
+}
+
+static struct agent *
+by_name(const struct fleet *f, const char *name)
+{
+    for (size_t i = 0; i < f->count; i++)
+        if (text_equal(f->agents[i]->name, name))
+            return f->agents[i];
+    return NULL;
+}
+
+static struct agent *
+by_peer(const struct fleet *f, uint64_t peer)
+{
+    for (size_t i = 0; i < f->count; i++)
+        if (f->agents[i]->peer == peer)
+            return f->agents[i];
+    return NULL;
+}
+
+static enum rc
+known_or_new(struct fleet *f, const char *name, struct agent **out, struct error *e)
+{
+    *out = by_name(f, name);
+    if (*out != NULL)
+        return RC_OK;
+    if (f->count == AGENTS_MAX)
+        return error_set(e, RC_NO_MEMORY, "more than %d agents", (int)AGENTS_MAX);
+    struct agent *a = calloc(1, sizeof *a);
+    if (a == NULL)
+        return error_set(e, RC_NO_MEMORY, "agent");
+    (void)snprintf(a->name, sizeof a->name, "%s", name);
+    f->agents[f->count++] = a;
+    *out = a;
+    return RC_OK;
+}
+
+bool
+fleet_is_connected(const struct fleet *f, const char *name)
+{
+    const struct agent *a = by_name(f, name);
+    return a != NULL && a->peer != 0 && a->greeted;
+}
+
+size_t
+fleet_connected_count(const struct fleet *f)
+{
+    size_t connected = 0;
+    for (size_t i = 0; i < f->count; i++)
+        connected += f->agents[i]->peer != 0 && f->agents[i]->greeted;
+    return connected;
+}
+
+const char *
+fleet_problem(const struct fleet *f, const char *name)
+{
+    const struct agent *a = by_name(f, name);
+    return a == NULL ? "" : a->problem;
+}
+
+uint64_t
+fleet_new_job(struct fleet *f)
+{
+    return f->next_job++;
+}
+
+static enum rc
+send_to(struct fleet *f, const struct agent *a, uint16_t type, uint64_t correlation,
+        const ProtobufCMessage *message, struct error *e)
+{
+    CLEANUP(buffer_free) struct buffer body = BUFFER_INIT(LIMIT_CONTROL_MESSAGE);
+    TRY(message_pack(message, &body, e));
+    const struct frame frame = {
+        .type = type, .correlation = correlation, .body = buffer_span(&body)};
+    return hub_send(f->options.hub, a->peer, &frame, e);
+}
+
+enum rc
+fleet_order(struct fleet *f, const char *name, const Koffer__StepOrder *order, struct error *e)
+{
+    const struct agent *a = by_name(f, name);
+    if (a == NULL || a->peer == 0 || !a->greeted)
+        return error_set(e, RC_AGAIN, "agent '%s' is not connected", name);
+    return send_to(f, a, KOFFER__MESSAGE_TYPE__STEP, order->job, &order->base, e);
+}
+
+void
+fleet_cancel(struct fleet *f, const char *name, uint64_t job)
+{
+    struct error e = ERROR_INIT;
+    const struct agent *a = by_name(f, name);
+    Koffer__JobRef ref = KOFFER__JOB_REF__INIT;
+    ref.job = job;
+    if (a == NULL || a->peer == 0)
+        return;
+    if (send_to(f, a, KOFFER__MESSAGE_TYPE__STEP_CANCEL, 0, &ref.base, &e) != RC_OK)
+        log_error(&e, "cannot cancel a step", LOG_TEXT("agent", name), LOG_U64("job", job));
+}
+
+/* ---- hello */
+
+static enum rc
+check_hello(const Koffer__AgentHello *hello, struct error *e)
+{
+    if (hello->protocol_min > PROTOCOL || hello->protocol_max < PROTOCOL) {
+        return error_set(e, RC_UNSUPPORTED,
+                         "agent speaks protocol %u to %u and this controller %d: install matching "
+                         "versions",
+                         hello->protocol_min, hello->protocol_max, (int)PROTOCOL);
+    }
+    if (hello->n_required_features > 0) {
+        return error_set(e, RC_UNSUPPORTED,
+                         "agent requires the feature '%.60s', which this controller does not have: "
+                         "update the controller",
+                         hello->required_features[0]);
+    }
+    if (hello->n_sources > SOURCES_MAX || hello->n_jobs > JOBS_MAX)
+        return error_set(e, RC_PROTOCOL, "agent declares %zu sources", hello->n_sources);
+    return RC_OK;
+}
+
+static enum rc
+save_sources(struct fleet *f, const char *agent, Koffer__Source *const *sources, size_t count,
+             struct error *e)
+{
+    struct catalogue_source saved[SOURCES_MAX];
+    for (size_t i = 0; i < count; i++) {
+        TRY(text_check_name("source name", sources[i]->name, e));
+        TRY(text_check_name("kind of source", sources[i]->kind, e));
+        saved[i] = (struct catalogue_source){
+            .name = sources[i]->name,
+            .kind = sources[i]->kind,
+            .description = sources[i]->description,
+            .required = sources[i]->required,
+        };
+    }
+    return catalogue_sources_set(f->options.catalogue, agent, saved, count, e);
+}
+
+static void
+judge_clock(struct agent *a, int64_t theirs, struct wall now)
+{
+    a->clock_offset_ns = theirs - now.ns;
+    a->problem[0] = '\0';
+    if (a->clock_offset_ns > CLOCK_TOLERANCE_NS || a->clock_offset_ns < -CLOCK_TOLERANCE_NS) {
+        (void)snprintf(a->problem, sizeof a->problem,
+                       "its clock is off by %lld s: synchronise the clocks of this host and the "
+                       "controller (chrony, systemd-timesyncd)",
+                       (long long)(a->clock_offset_ns / CLOCK_NS_PER_SECOND));
+        log_warning("clock of an agent is off", LOG_TEXT("agent", a->name),
+                    LOG_I64("seconds", a->clock_offset_ns / CLOCK_NS_PER_SECOND));
+    }
+}
+
+static enum rc
+welcome(struct fleet *f, const struct hub_event *event, struct wall now, struct error *e)
+{
+    Koffer__Welcome reply = KOFFER__WELCOME__INIT;
+    ProtobufCBinaryData recipients[LIMIT_RECIPIENTS];
+    struct record_vault_id id = *vault_id(f->options.vault);
+    for (size_t i = 0; i < f->options.recipient_count; i++) {
+        recipients[i] = (ProtobufCBinaryData){
+            .len = KEYS_PUBLIC_SIZE, .data = (uint8_t *)(uintptr_t)f->options.recipients[i].bytes};
+    }
+    reply.protocol = PROTOCOL;
+    reply.version = (char *)(uintptr_t)KOFFER_VERSION;
+    reply.clock = now.ns;
+    reply.vault_id = (ProtobufCBinaryData){.len = sizeof id.bytes, .data = id.bytes};
+    reply.vault_epoch = vault_epoch(f->options.vault);
+    reply.data_url = (char *)(uintptr_t)f->options.data_url;
+    reply.n_recipients = f->options.recipient_count;
+    reply.recipients = recipients;
+    return fleet_reply(f->options.hub, event, &reply.base, e);
+}
+
+static enum rc
+on_hello(struct fleet *f, struct agent *a, const struct hub_event *event, struct error *e)
+{
+    CLEANUP(message_freep) ProtobufCMessage *m = NULL;
+    TRY(message_unpack(&koffer__agent_hello__descriptor, event->frame.body, &m, e));
+    const Koffer__AgentHello *hello = (const Koffer__AgentHello *)m;
+    struct wall now = clock_wall();
+
+    TRY(check_hello(hello, e));
+    judge_clock(a, hello->clock, now);
+    TRY(catalogue_peer_seen(f->options.catalogue, CERTIFICATE_AGENT, a->name, hello->version,
+                            hello->system, event->tls.address, a->clock_offset_ns, now, e));
+    TRY(save_sources(f, a->name, hello->sources, hello->n_sources, e));
+    TRY(welcome(f, event, now, e));
+    a->greeted = true;
+    log_info("agent connected", LOG_TEXT("agent", a->name), LOG_TEXT("address", event->tls.address),
+             LOG_TEXT("version", hello->version), LOG_U64("sources", hello->n_sources));
+    f->options.owner.up(f->options.owner.ctx, a->name, hello->jobs, hello->n_jobs);
+    return RC_OK;
+}
+
+/* ---- what agents say later */
+
+static enum rc
+on_sources(struct fleet *f, struct agent *a, const struct hub_event *event, struct error *e)
+{
+    CLEANUP(message_freep) ProtobufCMessage *m = NULL;
+    TRY(message_unpack(&koffer__source_list__descriptor, event->frame.body, &m, e));
+    const Koffer__SourceList *list = (const Koffer__SourceList *)m;
+    if (list->n_sources > SOURCES_MAX)
+        return error_set(e, RC_PROTOCOL, "agent declares %zu sources", list->n_sources);
+    return save_sources(f, a->name, list->sources, list->n_sources, e);
+}
+
+static enum rc
+on_progress(struct fleet *f, struct agent *a, const struct hub_event *event, struct error *e)
+{
+    CLEANUP(message_freep) ProtobufCMessage *m = NULL;
+    TRY(message_unpack(&koffer__progress__descriptor, event->frame.body, &m, e));
+    f->options.owner.progress(f->options.owner.ctx, a->name, (const Koffer__Progress *)m);
+    return RC_OK;
+}
+
+static enum rc
+on_result(struct fleet *f, struct agent *a, const struct hub_event *event, struct error *e)
+{
+    CLEANUP(message_freep) ProtobufCMessage *m = NULL;
+    Koffer__Empty empty = KOFFER__EMPTY__INIT;
+    TRY(message_unpack(&koffer__step_result__descriptor, event->frame.body, &m, e));
+    f->options.owner.result(f->options.owner.ctx, a->name, (const Koffer__StepResult *)m);
+    return fleet_reply(f->options.hub, event, &empty.base, e);
+}
+
+/* The answer to an order: silence means accepted, a failure is a result like any other. */
+static enum rc
+on_order_reply(struct fleet *f, struct agent *a, const struct hub_event *event, struct error *e)
+{
+    if ((event->frame.flags & FRAME_FAILURE) == 0)
+        return RC_OK;
+    CLEANUP(message_freep) ProtobufCMessage *m = NULL;
+    TRY(message_unpack(&koffer__failure__descriptor, event->frame.body, &m, e));
+    const Koffer__Failure *failure = (const Koffer__Failure *)m;
+    Koffer__StepResult result = KOFFER__STEP_RESULT__INIT;
+    result.job = event->frame.correlation;
+    result.code = failure->code != RC_OK ? failure->code : RC_IO;
+    result.text = failure->text;
+    result.remedy = failure->remedy;
+    f->options.owner.result(f->options.owner.ctx, a->name, &result);
+    return RC_OK;
+}
+
+typedef enum rc
+handler(struct fleet *f, struct agent *a, const struct hub_event *event, struct error *e);
+static const struct {
+    uint16_t type;
+    bool before_hello;
+    handler *handle;
+} handlers[] = {
+    {KOFFER__MESSAGE_TYPE__AGENT_HELLO, true, on_hello},
+    {KOFFER__MESSAGE_TYPE__AGENT_SOURCES, false, on_sources},
+    {KOFFER__MESSAGE_TYPE__STEP_PROGRESS, false, on_progress},
+    {KOFFER__MESSAGE_TYPE__STEP_RESULT, false, on_result},
+    {KOFFER__MESSAGE_TYPE__STEP, false, on_order_reply},
+    {KOFFER__MESSAGE_TYPE__STEP_CANCEL, false, on_order_reply},
+};
+
+static enum rc
+on_frame(struct fleet *f, struct agent *a, const struct hub_event *event, struct error *e)
+{
+    for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++)
+        if (handlers[i].type == event->frame.type && (a->greeted || handlers[i].before_hello))
+            return handlers[i].handle(f, a, event, e);
+    return error_set(e, RC_DENIED, "an agent may not send messages of type %u%s", event->frame.type,
+                     a->greeted ? "" : " before its hello");
+}
+
+static void
+on_up(struct fleet *f, struct agent *a, uint64_t peer)
+{
+    if (a->peer != 0) { /* it came back before we noticed that it had gone */
+        log_info("agent connects again", LOG_TEXT("agent", a->name));
+        hub_close_peer(f->options.hub, a->peer);
+    }
+    a->peer = peer;
+    a->greeted = false;
+}
+
+static void
+on_down(struct fleet *f, uint64_t peer)
+{
+    struct agent *a = by_peer(f, peer);
+    if (a == NULL)
+        return; /* replaced by a newer connection already */
+    log_warning("agent lost", LOG_TEXT("agent", a->name));
+    a->peer = 0;
+    if (a->greeted)
+        f->options.owner.lost(f->options.owner.ctx, a->name);
+    a->greeted = false;
+}
+
+/* Enrolled, and with the key we know?  An old certificate of a re-enrolled name is refused here. */
+static enum rc
+accept_enrolled(void *ctx, const struct catalogue_peer *p, struct error *e)
+{
+    (void)ctx;
+    if (!p->enrolled)
+        return error_set(e, RC_DENIED, "agent '%s' is not enrolled", p->name);
+    return RC_OK;
+}
+
+enum rc
+fleet_event(struct fleet *f, const struct hub_event *event, bool *taken, struct error *e)
+{
+    struct agent *a;
+    *taken = false;
+    if (event->kind == HUB_DOWN) {
+        *taken = by_peer(f, event->peer) != NULL;
+        on_down(f, event->peer);
+        return RC_OK;
+    }
+    if (event->local || (event->kind != HUB_UP && event->kind != HUB_FRAME) ||
+        event->tls.identity.role != CERTIFICATE_AGENT)
+        return RC_OK;
+
+    *taken = true;
+    TRY(catalogue_peer_find(f->options.catalogue, CERTIFICATE_AGENT, event->tls.identity.name,
+                            accept_enrolled, NULL, e));
+    TRY(known_or_new(f, event->tls.identity.name, &a, e));
+    if (event->kind == HUB_UP) {
+        on_up(f, a, event->peer);
+        return RC_OK;
+    }
+    if (a->peer != event->peer)
+        return RC_OK; /* of a connection that has been replaced */
+    return on_frame(f, a, event, e);
+}

@@ -1,0 +1,63 @@
+/*
+ * fleet.h -- the agents: who is here, what they protect, and how to give them orders.
+ *
+ * The loop hands every event of an agent's peer to fleet_event(); the fleet greets agents (AgentHello -> Welcome),
+ * keeps the catalogue's peers and sources up to date, and passes results, progress and losses on to
+ * the steps' owner through `struct fleet_owner`.
+ *
+ *     TRY(fleet_order(fleet, "imap1", &order, e));     // job chosen by fleet_new_job()
+ *     // later: owner.result(ctx, agent, result) exactly once per accepted order, or owner.lost(...)
+ *
+ * An agent that is lost may come back within a grace period with its jobs still running; `up` lists them.
+ *
+ * Threads: one (the controller's loop).  Layer: controller/fleet.
+ */
+#ifndef CONTROLLER_FLEET_FLEET_H
+#define CONTROLLER_FLEET_FLEET_H
+
+#include "controller/catalogue/catalogue.h"
+#include "controller/vault/vault.h"
+#include "proto/hub.h"
+#include "proto/koffer.pb-c.h"
+
+struct fleet;
+
+/* Who gets to know; every member is required. */
+struct fleet_owner {
+    void *ctx;
+    void (*result)(void *ctx, const char *agent, const Koffer__StepResult *result);
+    void (*progress)(void *ctx, const char *agent, const Koffer__Progress *progress);
+    void (*up)(void *ctx, const char *agent, const uint64_t *jobs, size_t count);
+    void (*lost)(void *ctx, const char *agent);
+};
+
+struct fleet_options {
+    struct hub *hub; /* borrowed, as all below */
+    struct catalogue *catalogue;
+    struct vault *vault;
+    const char *data_url; /* for the Welcome; host part may be empty */
+    const struct keys_public *recipients;
+    size_t recipient_count;
+    struct fleet_owner owner;
+};
+
+enum rc fleet_new(const struct fleet_options *options, struct fleet **out, struct error *e);
+void fleet_free(struct fleet *f);
+DEFINE_FREEP(fleet)
+
+/* Any hub event; those that are not an agent's are left alone (*taken false). */
+enum rc fleet_event(struct fleet *f, const struct hub_event *event, bool *taken, struct error *e);
+
+bool fleet_is_connected(const struct fleet *f, const char *agent);
+size_t fleet_connected_count(const struct fleet *f);
+/* What is wrong with this agent, for people; "" when nothing.  Until the next call. */
+const char *fleet_problem(const struct fleet *f, const char *agent);
+
+uint64_t fleet_new_job(struct fleet *f);
+/* RC_AGAIN when the agent is not connected. */
+enum rc
+fleet_order(struct fleet *f, const char *agent, const Koffer__StepOrder *order, struct error *e);
+/* Best effort: the step answers with a result of RC_CANCELLED. */
+void fleet_cancel(struct fleet *f, const char *agent, uint64_t job);
+
+#endif
