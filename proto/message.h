@@ -15,6 +15,7 @@
 #define PROTO_MESSAGE_H
 
 #include <protobuf-c/protobuf-c.h>
+#include <string.h>
 
 #include "common/base/buffer.h"
 
@@ -28,5 +29,25 @@ message_freep(ProtobufCMessage **m)
 }
 /* `out` is cleared first; RC_INVALID when over LIMIT_CONTROL_MESSAGE. */
 enum rc message_pack(const ProtobufCMessage *m, struct buffer *out, struct error *e);
+
+/*
+ * protobuf-c's structs want pointers they may change; packing never does.  These lend it a constant
+ * text or run of bytes for the time of a message_pack.
+ */
+static inline char *
+message_text(const char *text)
+{
+    char *lent;
+    memcpy(&lent, &text, sizeof lent);
+    return lent;
+}
+
+static inline ProtobufCBinaryData
+message_bytes(const void *data, size_t len)
+{
+    ProtobufCBinaryData lent = {.len = len};
+    memcpy(&lent.data, &data, sizeof lent.data);
+    return lent;
+}
 
 #endif
