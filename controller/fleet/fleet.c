@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "common/base/limits.h"
 #include "common/base/log.h"
 #include "common/base/text.h"
 #include "controller/fleet/fleet_reply.h"
@@ -207,17 +208,16 @@ welcome(struct fleet *f, const struct hub_event *event, struct wall now, struct 
 {
     Koffer__Welcome reply = KOFFER__WELCOME__INIT;
     ProtobufCBinaryData recipients[LIMIT_RECIPIENTS];
-    struct record_vault_id id = *vault_id(f->options.vault);
+    const struct record_vault_id *id = vault_id(f->options.vault);
     for (size_t i = 0; i < f->options.recipient_count; i++) {
-        recipients[i] = (ProtobufCBinaryData){
-            .len = KEYS_PUBLIC_SIZE, .data = (uint8_t *)(uintptr_t)f->options.recipients[i].bytes};
+        recipients[i] = message_bytes(f->options.recipients[i].bytes, KEYS_PUBLIC_SIZE);
     }
     reply.protocol = PROTOCOL;
-    reply.version = (char *)(uintptr_t)KOFFER_VERSION;
+    reply.version = message_text(KOFFER_VERSION);
     reply.clock = now.ns;
-    reply.vault_id = (ProtobufCBinaryData){.len = sizeof id.bytes, .data = id.bytes};
+    reply.vault_id = message_bytes(id->bytes, sizeof id->bytes);
     reply.vault_epoch = vault_epoch(f->options.vault);
-    reply.data_url = (char *)(uintptr_t)f->options.data_url;
+    reply.data_url = message_text(f->options.data_url);
     reply.n_recipients = f->options.recipient_count;
     reply.recipients = recipients;
     return fleet_reply(f->options.hub, event, &reply.base, e);

@@ -1,6 +1,7 @@
 /* fleet_reply.c -- see fleet_reply.h. */
 #include "controller/fleet/fleet_reply.h"
 
+#include "common/base/limits.h"
 #include "common/base/log.h"
 #include "proto/koffer.pb-c.h"
 
@@ -35,8 +36,8 @@ fleet_refuse(struct hub *hub, const struct hub_event *request, const struct erro
     struct error e = ERROR_INIT;
     Koffer__Failure failure = KOFFER__FAILURE__INIT;
     failure.code = (uint32_t)why->code;
-    failure.text = (char *)(uintptr_t)why->text;
-    failure.remedy = (char *)(uintptr_t)remedy;
+    failure.text = message_text(why->text);
+    failure.remedy = message_text(remedy);
     if (request->frame.correlation != 0 &&
         reply(hub, request, FRAME_FAILURE, &failure.base, &e) != RC_OK)
         log_error(&e, "cannot answer a request");
