@@ -9,6 +9,8 @@
  *     TRY(message_unpack(&koffer__agent_hello__descriptor, frame.body, &m, e));
  *     const Koffer__AgentHello *hello = (const Koffer__AgentHello *)m;
  *
+ * Fill messages with koffer__<name>__init(&m), not with the ..._INIT macros, whose casts our warnings refuse.
+ *
  * Layer: proto.
  */
 #ifndef PROTO_MESSAGE_H

@@ -140,7 +140,8 @@ fleet_cancel(struct fleet *f, const char *name, uint64_t job)
 {
     struct error e = ERROR_INIT;
     const struct agent *a = by_name(f, name);
-    Koffer__JobRef ref = KOFFER__JOB_REF__INIT;
+    Koffer__JobRef ref;
+    koffer__job_ref__init(&ref);
     ref.job = job;
     if (a == NULL || a->peer == 0)
         return;
@@ -206,7 +207,8 @@ judge_clock(struct agent *a, int64_t theirs, struct wall now)
 static enum rc
 welcome(struct fleet *f, const struct hub_event *event, struct wall now, struct error *e)
 {
-    Koffer__Welcome reply = KOFFER__WELCOME__INIT;
+    Koffer__Welcome reply;
+    koffer__welcome__init(&reply);
     ProtobufCBinaryData recipients[LIMIT_RECIPIENTS];
     const struct record_vault_id *id = vault_id(f->options.vault);
     for (size_t i = 0; i < f->options.recipient_count; i++) {
@@ -270,7 +272,8 @@ static enum rc
 on_result(struct fleet *f, struct agent *a, const struct hub_event *event, struct error *e)
 {
     CLEANUP(message_freep) ProtobufCMessage *m = NULL;
-    Koffer__Empty empty = KOFFER__EMPTY__INIT;
+    Koffer__Empty empty;
+    koffer__empty__init(&empty);
     TRY(message_unpack(&koffer__step_result__descriptor, event->frame.body, &m, e));
     f->options.owner.result(f->options.owner.ctx, a->name, (const Koffer__StepResult *)m);
     return fleet_reply(f->options.hub, event, &empty.base, e);
@@ -285,7 +288,8 @@ on_order_reply(struct fleet *f, struct agent *a, const struct hub_event *event, 
     CLEANUP(message_freep) ProtobufCMessage *m = NULL;
     TRY(message_unpack(&koffer__failure__descriptor, event->frame.body, &m, e));
     const Koffer__Failure *failure = (const Koffer__Failure *)m;
-    Koffer__StepResult result = KOFFER__STEP_RESULT__INIT;
+    Koffer__StepResult result;
+    koffer__step_result__init(&result);
     result.job = event->frame.correlation;
     result.code = failure->code != RC_OK ? failure->code : RC_IO;
     result.text = failure->text;
@@ -343,7 +347,7 @@ on_down(struct fleet *f, uint64_t peer)
     a->greeted = false;
 }
 
-/* Enrolled, and with the key we know?  An old certificate of a re-enrolled name is refused here. */
+/* A certificate alone is not enough: the catalogue must know its bearer. */
 static enum rc
 accept_enrolled(void *ctx, const struct catalogue_peer *p, struct error *e)
 {

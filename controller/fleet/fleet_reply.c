@@ -34,7 +34,8 @@ fleet_refuse(struct hub *hub, const struct hub_event *request, const struct erro
              const char *remedy)
 {
     struct error e = ERROR_INIT;
-    Koffer__Failure failure = KOFFER__FAILURE__INIT;
+    Koffer__Failure failure;
+    koffer__failure__init(&failure);
     failure.code = (uint32_t)why->code;
     failure.text = message_text(why->text);
     failure.remedy = message_text(remedy);
