@@ -1,8 +1,11 @@
 /*
  * chunker.h -- where to cut long content so that a change moves few cuts (FastCDC, Xia et al.,
- * USENIX ATC 2016, with normalised chunking level 2; the gear table comes from a fixed seed).
+ * USENIX ATC 2016, with normalised chunking level 2; every constant is in docs/formats/chunking.md).
  *
- *     while (span.len > 0) { size_t n = chunker_cut(&CHUNKER_FILE, span, last); ... }
+ *     while (rest.len > 0) {
+ *         size_t n = chunker_cut(&chunker_file, rest, at_end);
+ *         ...
+ *     }
  *
  * Pure: no state, no allocation.  Layer: common/blob.
  */
@@ -14,7 +17,7 @@
 #include "common/base/span.h"
 
 struct chunker_sizes {
-    size_t min, average, max; /* bytes; average a power of two */
+    size_t min, average, max; /* bytes; average a power of two, 64 <= min <= average <= max */
 };
 
 extern const struct chunker_sizes chunker_file; /* 256 KiB, 1 MiB, 4 MiB: mail and system files */
