@@ -34,5 +34,8 @@ enum rc digest_hmac(const struct id *key, struct span first, struct span second,
 /* HKDF-Expand with SHA-256; out_len <= 255 * 32. */
 enum rc digest_expand(const struct id *prk, const char *info, uint8_t *out, size_t out_len,
                       struct error *e);
+/* The same with any bytes as info. */
+enum rc digest_expand_bytes(const struct id *prk, struct span info, uint8_t *out, size_t out_len,
+                            struct error *e);
 
 #endif
