@@ -13,7 +13,7 @@ exceptions = {"main", "rc_name", "rc_is_transient"}  # vocabulary that belongs t
 problems = []
 for obj in sorted(build.rglob("*.c.o")):
     source = re.sub(r"^.*?\.dir/", "", obj.as_posix()).removesuffix(".o")
-    if (build / "tests") in obj.parents or "/gen/" in source:
+    if (build / "tests") in obj.parents or "gen/" in source:
         continue
     stem, folder = pathlib.Path(source).stem, pathlib.Path(source).parent.name
     words = stem.split("_")
