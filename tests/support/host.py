@@ -1,0 +1,223 @@
+"""Throw-away hosts: namespaces of their own (network, mounts, processes, name), with private /etc, /var, /srv and /run.
+
+    with Network(base, {"programs": folder}) as network:    # base: a private directory; folder: seen as /mnt/programs
+        host = network.host("imap1", "10.88.0.3")
+        host.run(["hostname"])                      # -> text; Failed with the command's own words
+        daemon = host.start(["/usr/sbin/...", ...], log="imapd")
+        daemon.stop()
+
+Servers run at their stock paths; seen from outside, the host's /var is host.outside("/var"). Nothing has a name on the
+machine: the namespaces belong to each host's PID 1, which ends with the harness, even if that is killed.
+"""
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+PYTHON = "/usr/bin/python3"
+SECRETS = ("shadow*", "gshadow*", "passwd-", "group-", "ssh", "private")  # of the machine: not copied into hosts
+
+
+class Failed(Exception):
+    """A command or server failed; the text carries its own words."""
+
+
+def tail(text, lines=15):
+    return "\n".join(text.strip().splitlines()[-lines:])
+
+
+def wait_until(true, seconds, what, every=0.03):
+    """For servers that have no way to tell that they are ready: ask again until they are."""
+    until = time.monotonic() + seconds
+    while not (result := true()):
+        if time.monotonic() > until:
+            raise Failed(f"{what}: not within {seconds} s")
+        time.sleep(every)
+    return result
+
+
+class Daemon:
+    """One process started in a host; `nsenter` is its parent on our side and ends with it."""
+
+    def __init__(self, host, process, log):
+        self.host, self.process, self.log = host, process, log
+
+    def pid(self):
+        """As seen from outside the host; None once it has ended."""
+        children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        try:
+            return int(children.read_text().split()[0])
+        except (FileNotFoundError, ProcessLookupError, IndexError):
+            return None
+
+    def running(self):
+        return self.process.poll() is None
+
+    def send(self, signal_number):
+        pid = wait_until(lambda: self.pid() or not self.running(), 5, "process of the daemon")
+        if pid is not True:
+            os.kill(pid, signal_number)
+
+    def words(self, lines=15):
+        return tail(pathlib.Path(self.log).read_text(errors="replace"), lines)
+
+    def wait_for(self, ready, seconds=20):
+        """Until ready() is true; an early end of the daemon is reported with the tail of its log."""
+        def ready_or_dead():
+            return not self.running() or ready()
+        try:
+            wait_until(ready_or_dead, seconds, self.log.name)
+        except Failed as failed:
+            raise Failed(f"{failed}\n{self.words()}") from None
+        if not self.running():
+            raise Failed(f"{self.log.name} ended with {self.process.returncode}:\n{self.words()}")
+
+    def stop(self, signal_number=signal.SIGTERM, seconds=20):
+        """Returns the exit status; one that does not stop in time is killed and reported."""
+        if self.running():
+            self.send(signal_number)
+            try:
+                self.process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                self.kill()
+                raise Failed(f"{self.log.name} did not stop within {seconds} s:\n{self.words()}") from None
+        return self.process.returncode
+
+    def kill(self):
+        if self.running():
+            self.send(signal.SIGKILL)
+            self.process.wait(20)
+
+
+class Host:
+    def __init__(self, base, name, address, shown={}):
+        self.base, self.name, self.address = pathlib.Path(base), name, address
+        self.root = self.base / name
+        self.logs = self.base / "log"
+        self.daemons = []
+        self._furnish()
+        self.log = self.open_log("init")
+        shown = {"support": HERE, **shown}
+        command = ["unshare", "--net", "--mount", "--pid", "--uts", "--ipc", "--fork", "--kill-child", "--mount-proc"]
+        self.unshare = subprocess.Popen([*command, PYTHON, HERE / "host_init.py", name, self.root,
+                                         *(f"{target}={folder}" for target, folder in shown.items())],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log,
+                                        start_new_session=True)
+        if self.unshare.stdout.readline() != b"ready\n":
+            self.close()
+            raise Failed(f"host {name} did not start (namespaces need root and CAP_SYS_ADMIN): "
+                         + tail((self.logs / f"{name}.init").read_text()))
+        children = pathlib.Path(f"/proc/{self.unshare.pid}/task/{self.unshare.pid}/children")
+        self.pid = int(children.read_text().split()[0])
+
+    def _furnish(self):
+        self.logs.mkdir(exist_ok=True)
+        shutil.copytree("/etc", self.root / "etc", symlinks=True, ignore=shutil.ignore_patterns(*SECRETS))
+        self._keep_owners_of_etc()
+        for folder in ("var/cache", "var/lib", "var/log", "var/spool", "var/tmp", "srv"):
+            (self.root / folder).mkdir(parents=True)
+        (self.root / "var/tmp").chmod(0o1777)
+        (self.root / "var/run").symlink_to("/run")
+        (self.root / "var/lock").symlink_to("/run/lock")
+        (self.root / "etc/hostname").write_text(self.name + "\n")
+        (self.root / "etc/hosts").write_text(
+            f"127.0.0.1 localhost\n{self.address} {self.name}.example.org {self.name}\n")
+
+    def _keep_owners_of_etc(self):
+        for folder, folders, files in os.walk(self.root / "etc"):
+            for name in [*folders, *files]:
+                copy = pathlib.Path(folder) / name
+                original = pathlib.Path("/etc") / copy.relative_to(self.root / "etc")
+                status = os.lstat(original)
+                os.lchown(copy, status.st_uid, status.st_gid)
+                if not copy.is_symlink():
+                    copy.chmod(status.st_mode & 0o7777)  # chown takes set-id bits away
+
+    def outside(self, path):
+        """Where an absolute path of the host is on the machine (for /etc, /var and /srv)."""
+        return self.root / str(path).lstrip("/")
+
+    def open_log(self, what):
+        return open(self.logs / f"{self.name}.{what}", "ab")
+
+    def _enter(self, argv, user=None):
+        drop = ["setpriv", f"--reuid={user[0]}", f"--regid={user[1]}", "--init-groups", "--"] if user else []
+        return ["nsenter", f"--target={self.pid}", "--net", "--mount", "--pid", "--uts", "--ipc", "--wdns=/", "--",
+                *drop, *map(str, argv)]
+
+    def run(self, argv, *, input=None, user=None, ok=(0,), timeout=120, env=None):
+        """The command's standard output as text; `user`: (user, group) to run as."""
+        done = self.result(argv, input=input, user=user, timeout=timeout, env=env)
+        if done.returncode not in ok:
+            raise Failed(f"{self.name}: {' '.join(map(str, argv))}: exit status {done.returncode}\n"
+                         + tail(done.stderr + done.stdout))
+        return done.stdout
+
+    def result(self, argv, *, input=None, user=None, timeout=120, env=None):
+        """The same, for commands that may fail: the whole CompletedProcess."""
+        return subprocess.run(self._enter(argv, user), input=input, stdin=None if input else subprocess.DEVNULL,
+                              capture_output=True, text=True, errors="surrogateescape", timeout=timeout,
+                              env={**os.environ, **(env or {})})
+
+    def save(self, argv, path, *, user=None, timeout=120):
+        """The command's standard output, byte by byte, into a file of the machine."""
+        with open(path, "wb") as out:
+            done = subprocess.run(self._enter(argv, user), stdin=subprocess.DEVNULL, stdout=out,
+                                  stderr=subprocess.PIPE, timeout=timeout)
+        if done.returncode:
+            raise Failed(f"{self.name}: {' '.join(map(str, argv))}: exit status {done.returncode}\n"
+                         + tail(done.stderr.decode(errors="replace")))
+
+    def start(self, argv, log, *, env=None, user=None):
+        with self.open_log(log) as out:
+            process = subprocess.Popen(self._enter(argv, user), stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                                       start_new_session=True, env={**os.environ, **(env or {})})
+        daemon = Daemon(self, process, self.logs / f"{self.name}.{log}")
+        self.daemons.append(daemon)
+        return daemon
+
+    def close(self):
+        """The power switch: everything in the host is killed by the kernel when its PID 1 ends."""
+        self.unshare.stdin.close()
+        self.unshare.wait()
+        self.unshare.stdout.close()
+        for daemon in self.daemons:
+            daemon.process.wait()
+        self.log.close()
+
+
+class Network:
+    """A bridge in a namespace of its own, and the hosts on it."""
+
+    def __init__(self, base, shown={}):
+        self.base, self.shown, self.hosts = pathlib.Path(base), shown, {}
+
+    def __enter__(self):
+        self.switch = Host(self.base, "switch", "10.88.0.1")
+        self.switch.run(["ip", "link", "add", "name", "lan", "type", "bridge"])
+        self.switch.run(["ip", "link", "set", "lan", "up"])
+        return self
+
+    def host(self, name, address):
+        host = self.hosts[name] = Host(self.base, name, address, self.shown)
+        self.switch.run(["ip", "link", "add", "name", name, "type", "veth", "peer", "name", "p-" + name])
+        subprocess.run(["nsenter", f"--target={self.switch.pid}", "--net", "--",
+                        "ip", "link", "set", "p-" + name, "name", "eth0", "netns", str(host.pid)], check=True)
+        self.switch.run(["ip", "link", "set", name, "master", "lan", "up"])
+        host.run(["ip", "address", "add", address + "/24", "dev", "eth0"])
+        host.run(["ip", "link", "set", "eth0", "up"])
+        for other in self.hosts.values():
+            self._introduce(other)
+        return host
+
+    def _introduce(self, host):
+        lines = ["127.0.0.1 localhost\n", *(f"{h.address} {h.name}.example.org {h.name}\n" for h in self.hosts.values())]
+        host.outside("/etc/hosts").write_text("".join(lines))
+
+    def __exit__(self, *_):
+        for host in [*self.hosts.values(), self.switch]:
+            host.close()
+        self.hosts.clear()
