@@ -1,0 +1,34 @@
+"""What every integration test has: the support folder, a time limit of its own, and one cluster for the session.
+
+    @pytest.mark.limit(60)          # seconds, instead of LIMIT
+    def test_...(cluster): ...
+"""
+import pathlib
+import signal
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+
+LIMIT = 60
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "limit(seconds): how long this test may take, its fixtures not counted")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that fixtures are closed
+
+
+@pytest.fixture(autouse=True)
+def time_limit(request):
+    marker = request.node.get_closest_marker("limit")
+    seconds = marker.args[0] if marker else LIMIT
+
+    def too_late(*_):
+        pytest.fail(f"took longer than {seconds} s", pytrace=True)
+
+    before = signal.signal(signal.SIGALRM, too_late)
+    signal.alarm(seconds)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
