@@ -3,6 +3,7 @@
     @pytest.mark.limit(60)          # seconds, instead of LIMIT
     def test_...(cluster): ...
 """
+import os
 import pathlib
 import signal
 import sys
@@ -32,3 +33,11 @@ def time_limit(request):
     yield
     signal.alarm(0)
     signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory):
+    """Real servers, seeded; with the programs of the release build where there are any."""
+    from cluster import Cluster
+    with Cluster(tmp_path_factory.mktemp("cluster"), os.environ.get("KOFFER_PROGRAMS")) as running:
+        yield running

@@ -39,6 +39,32 @@ def wait_until(true, seconds, what, every=0.03):
     return result
 
 
+def _started(pid):
+    """Start time of a process: together with its number it names the process for ever.  None: it ended."""
+    try:
+        return int(pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+def descendants(pid):
+    """{number: start time} of a process we started and all below it; looks at no other process."""
+    found, pending = {}, [pid]
+    while pending:
+        pid = pending.pop()
+        found[pid] = _started(pid)
+        for children in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
+            try:
+                pending += [int(child) for child in children.read_text().split()]
+            except (FileNotFoundError, ProcessLookupError):
+                pass  # it ended while we looked
+    return {pid: started for pid, started in found.items() if started is not None}
+
+
+def still_running(processes):
+    return [pid for pid, started in processes.items() if _started(pid) == started]
+
+
 class Daemon:
     """One process started in a host; `nsenter` is its parent on our side and ends with it."""
 
@@ -148,19 +174,20 @@ class Host:
         return ["nsenter", f"--target={self.pid}", "--net", "--mount", "--pid", "--uts", "--ipc", "--wdns=/", "--",
                 *drop, *map(str, argv)]
 
-    def run(self, argv, *, input=None, user=None, ok=(0,), timeout=120, env=None):
-        """The command's standard output as text; `user`: (user, group) to run as."""
-        done = self.result(argv, input=input, user=user, timeout=timeout, env=env)
+    def run(self, argv, *, input=None, stdin=os.devnull, user=None, ok=(0,), timeout=120, env=None):
+        """The command's standard output as text; `user`: (user, group) to run as; `stdin`: a file of the machine."""
+        done = self.result(argv, input=input, stdin=stdin, user=user, timeout=timeout, env=env)
         if done.returncode not in ok:
             raise Failed(f"{self.name}: {' '.join(map(str, argv))}: exit status {done.returncode}\n"
                          + tail(done.stderr + done.stdout))
         return done.stdout
 
-    def result(self, argv, *, input=None, user=None, timeout=120, env=None):
+    def result(self, argv, *, input=None, stdin=os.devnull, user=None, timeout=120, env=None):
         """The same, for commands that may fail: the whole CompletedProcess."""
-        return subprocess.run(self._enter(argv, user), input=input, stdin=None if input else subprocess.DEVNULL,
-                              capture_output=True, text=True, errors="surrogateescape", timeout=timeout,
-                              env={**os.environ, **(env or {})})
+        with open(stdin, "rb") as file:
+            given = {"stdin": file} if input is None else {"input": input}
+            return subprocess.run(self._enter(argv, user), **given, capture_output=True, text=True,
+                                  errors="surrogateescape", timeout=timeout, env={**os.environ, **(env or {})})
 
     def save(self, argv, path, *, user=None, timeout=120):
         """The command's standard output, byte by byte, into a file of the machine."""
@@ -178,6 +205,13 @@ class Host:
         daemon = Daemon(self, process, self.logs / f"{self.name}.{log}")
         self.daemons.append(daemon)
         return daemon
+
+    def processes(self):
+        found = descendants(self.unshare.pid)
+        for daemon in self.daemons:
+            if daemon.running():
+                found.update(descendants(daemon.process.pid))
+        return found
 
     def close(self):
         """The power switch: everything in the host is killed by the kernel when its PID 1 ends."""
@@ -216,6 +250,9 @@ class Network:
     def _introduce(self, host):
         lines = ["127.0.0.1 localhost\n", *(f"{h.address} {h.name}.example.org {h.name}\n" for h in self.hosts.values())]
         host.outside("/etc/hosts").write_text("".join(lines))
+
+    def processes(self):
+        return {pid: started for host in [*self.hosts.values(), self.switch] for pid, started in host.processes().items()}
 
     def __exit__(self, *_):
         for host in [*self.hosts.values(), self.switch]:

@@ -70,3 +70,7 @@ class Mariadb:
         """The server's own dump, to compare with; into a file of the machine."""
         self.host.save(["mariadb-dump", "--single-transaction", "--skip-dump-date", "--order-by-primary", "--routines",
                         "--triggers", "--events", *options, database], path)
+
+    def load(self, database, path):
+        """Runs the statements of a file of the machine."""
+        self.host.run(["mariadb", database], stdin=path)
