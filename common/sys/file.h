@@ -18,7 +18,7 @@
 #include "common/base/buffer.h"
 #include "common/base/error.h"
 
-/* Whole file into `out` (cleared first); RC_INVALID when larger than out->limit. */
+/* Whole regular file into `out` (cleared first); RC_INVALID when larger than out->limit. */
 enum rc file_read(int dirfd, const char *path, struct buffer *out, struct error *e);
 
 /* write(2) until all is written; EINTR is retried, a short write continued. */
@@ -29,10 +29,15 @@ enum rc file_read_at(int fd, uint64_t offset, void *out, size_t len, size_t *got
 /* O_EXCL create, write, fsync, close; the file is removed again when anything fails. */
 enum rc
 file_write_new(int dirfd, const char *path, struct span bytes, unsigned mode, struct error *e);
-/* rename within a file system, then fsync the directory of `to`. */
+/*
+ * rename within a file system, then fsync the directory of `to`.  After a failure `to` is what it
+ * was or what it should be, whole; `from` is still there unless only the sync failed.
+ */
 enum rc
 file_publish(int from_dirfd, const char *from, int to_dirfd, const char *to, struct error *e);
-/* Replace or create `path` durably, all or nothing, through "<path>.new". */
+/* Replace or create `path` durably, all or nothing, through "<path>.new", which never stays; when
+ * only the last sync fails, `path` is the new file and may not survive a crash.  The caller keeps
+ * two writers of one path apart. */
 enum rc
 file_replace(int dirfd, const char *path, struct span bytes, unsigned mode, struct error *e);
 
@@ -53,6 +58,8 @@ enum rc file_list(int dirfd, const char *path, file_visit *visit, void *ctx, str
 /* RC_DENIED, with the remedy, unless `path` is a regular file of ours without access for group and
  * others (H6).  `what` is for the message: "signing key". */
 enum rc file_check_private(const char *what, const char *path, struct error *e);
+/* file_read of such a file, with the check made on what was opened. */
+enum rc file_read_private(const char *what, const char *path, struct buffer *out, struct error *e);
 /* RC_INVALID when `path` does not exist or is no directory; RC_DENIED when not writable. */
 enum rc file_check_directory(const char *what, const char *path, struct error *e);
 
