@@ -37,6 +37,10 @@ enum rc keys_write_file(const struct keys_private *k, const char *path, struct e
 enum rc
 keys_read_file(enum keys_kind kind, const char *path, struct keys_private **out, struct error *e);
 
+/* The private key as PEM PKCS#8, for a TLS identity: malloc'ed, NUL-terminated; wipe it with
+ * keys_wipe before freeing it. */
+enum rc keys_to_pem(const struct keys_private *k, char **pem, struct error *e);
+
 enum rc keys_sign(const struct keys_private *k, const char *context, struct span message,
                   uint8_t signature[static KEYS_SIGNATURE_SIZE], struct error *e);
 /* The signature is over context || SHA-256(message), context without its NUL.  RC_CORRUPT if not
@@ -51,12 +55,17 @@ enum rc keys_seal(const struct keys_public *recipient, struct span info, const s
 enum rc keys_open(const struct keys_private *k, struct span info,
                   const uint8_t sealed[static KEYS_SEALED_SIZE], struct id *out, struct error *e);
 
-/* "KFR1-XXXXXXXX-...": Crockford base32 of version, the 32 raw private bytes, 4 bytes of SHA-256. */
+/*
+ * "KFR1-XXXXXXXX-...": Crockford base32 of version, the 32 raw private bytes, 4 bytes of SHA-256.
+ * Receiving keys only; RC_INVALID for a signing key.
+ */
 enum { KEYS_PAPER_SIZE = 96 };
 enum rc
 keys_to_paper(const struct keys_private *k, char out[static KEYS_PAPER_SIZE], struct error *e);
-/* Forgiving about case, blanks, dashes, O/0, I/L/1; RC_INVALID says which group is wrong if the
- * check fails. */
+/*
+ * Forgiving about case, blanks, dashes, O/0, I/L/1.  RC_INVALID names the wrong group when one
+ * mistyped character, or two swapped neighbours, explain why the check fails.
+ */
 enum rc keys_from_paper(const char *text, struct keys_private **out, struct error *e);
 
 /* 32 secret bytes in a 0600 file, as one line of hexadecimal digits: domain secrets. */
