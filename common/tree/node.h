@@ -1,8 +1,13 @@
 /*
  * node.h -- the codec of tree nodes (docs/formats/node.md): entries in, bytes out, and back.
  *
- * Pure: no sealing, no disk.  Decoding is total: any input gives entries or RC_CORRUPT.
- * Layer: common/tree.
+ *     TRY(node_encode(&node, arena, &plain, &children, &count, e));    // plain: what blob_seal takes
+ *     TRY(node_decode(plain, &header, arena, &node, e));
+ *
+ * Pure: no sealing, no disk.  Decoding is total: any input gives a node, RC_CORRUPT, or
+ * RC_UNSUPPORTED for a version, kind, type or transform that a later Koffer wrote.  The encoding is
+ * canonical: what decodes, encodes to the same bytes.
+ * Threads: any, each with its own arena.  Layer: common/tree.
  */
 #ifndef COMMON_TREE_NODE_H
 #define COMMON_TREE_NODE_H
@@ -11,6 +16,13 @@
 #include "common/base/buffer.h"
 #include "common/base/limits.h"
 #include "common/blob/blob.h"
+
+enum {
+    NODE_VERSION = 1,
+    NODE_ITEMS_MAX = 4096, /* entries, parts or pieces in one node */
+    NODE_CONTENT_MAX = 16, /* pieces in an entry; more go into content lists */
+    NODE_LEVEL_MAX = 8,    /* 256^8 items: nothing real is deeper, and recursion stays bounded */
+};
 
 enum node_kind { NODE_LEAF = 1, NODE_INDEX = 2, NODE_LIST = 3 };
 
@@ -97,6 +109,9 @@ enum rc node_encode(const struct node *node, struct arena *arena, struct buffer 
  */
 enum rc node_decode(struct span plain, const struct blob_header *header, struct arena *arena,
                     struct node *out, struct error *e);
+
+/* Bytewise, a prefix before what it begins: the order of everything sorted in a node. */
+int node_compare(struct span a, struct span b);
 
 /* Name rules of H4: not empty, <= 255, no '/' or NUL, not "." or "..". */
 bool node_name_is_good(struct span name);
