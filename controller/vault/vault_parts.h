@@ -1,0 +1,86 @@
+/*
+ * vault_parts.h -- what the files vault_*.c share.  Not for anyone else: they include vault.h.
+ *
+ * Layer: controller/vault.
+ */
+#ifndef CONTROLLER_VAULT_VAULT_PARTS_H
+#define CONTROLLER_VAULT_VAULT_PARTS_H
+
+#include <pthread.h>
+
+#include "controller/vault/pack_format.h"
+#include "controller/vault/vault.h"
+#include "controller/vault/vault_files.h"
+#include "controller/vault/vault_index.h"
+
+#define VAULT_FORMAT_NAME "format"
+#define VAULT_FORMAT_LINE "koffer-vault 1"
+/* Beside the reserve: what writers have buffered, tables of packs, the index's growth. */
+#define VAULT_SPACE_SLACK (UINT64_C(8) << 20)
+
+enum { VAULT_FORMAT_SIZE = 256, VAULT_FULL_NAME_SIZE = 10 + 1 + 2 * ID_SIZE + sizeof ".full" };
+
+struct vault_lender {          /* a blob_source that knows its vault */
+    struct blob_source source; /* first */
+    struct vault *vault;
+};
+
+struct vault {
+    char *path;
+    int dir, lock; /* lock: -1 when read-only */
+    struct record_vault_id id;
+    struct vault_options options;
+    struct vault_index *index;
+    struct vault_files *files;
+    struct vault_lender lender;
+    _Atomic(bool) broken;
+    /* Shared from a pack's appearance until the index knows it; exclusive to see both agree. */
+    pthread_rwlock_t publishing;
+    pthread_mutex_t commit; /* one full at a time */
+};
+
+/* RC_DENIED when read-only, RC_IO when broken. */
+enum rc vault_check_writable(const struct vault *v, struct error *e);
+/* RC_NO_SPACE unless `bytes` can be written without touching the reserve. */
+enum rc vault_check_space(const struct vault *v, uint64_t bytes, struct error *e);
+
+/* vault_format.c */
+enum rc vault_format_write(int dir, const struct record_vault_id *id, struct error *e);
+enum rc vault_format_read(int dir, const char *path, struct record_vault_id *id, struct error *e);
+
+/* vault_recover.c: tmp/ emptied, all synced, index and packs in agreement; sets v->index. */
+enum rc vault_recover(struct vault *v, struct error *e);
+/* For reading only: an index of its own, built from the packs in a temporary place. */
+enum rc vault_recover_aside(struct vault *v, struct error *e);
+/* Every file in packs/ whose name is that of a pack. */
+typedef enum rc vault_visit_pack(void *ctx, const struct id *name, struct error *e);
+enum rc vault_each_pack(int dir, vault_visit_pack *visit, void *ctx, struct error *e);
+
+/* vault_read.c: the blob at a place the index gave. */
+enum rc vault_fetch(struct vault *v, const struct pack_place *place, uint32_t pack,
+                    struct buffer *out, struct error *e);
+
+/* vault_reach.c: one walk, in pieces, for those who want to look at every blob. */
+struct vault_walk;
+struct vault_walk_step {
+    struct id id;
+    bool found; /* in the index; then: */
+    uint32_t len, children;
+    bool damaged; /* a node that could not be read: nothing below it was visited */
+};
+typedef enum rc vault_visit_blob(void *ctx, const struct vault_walk_step *step, struct error *e);
+enum rc vault_walk_new(struct vault *v, struct vault_walk **out, struct error *e);
+void vault_walk_free(struct vault_walk *walk);
+DEFINE_FREEP(vault_walk)
+/* Visit what is reachable from `root` and was not visited by this walk before; a node before its children. */
+enum rc vault_walk_from(struct vault_walk *walk, const struct id *root, vault_visit_blob *visit,
+                        void *ctx, struct error *e);
+
+/* vault_full.c */
+bool vault_full_parse_name(const char *name, struct vault_full *out);
+const char *vault_full_name(const struct vault_full *full, char out[static VAULT_FULL_NAME_SIZE]);
+
+/* vault_open.c: is f_type of statfs(2) that of a file system over the network or in user space? */
+bool vault_is_network(long f_type);
+
+#endif
