@@ -41,6 +41,11 @@ struct vault {
 
 /* RC_DENIED when read-only, RC_IO when broken. */
 enum rc vault_check_writable(const struct vault *v, struct error *e);
+/*
+ * A sync failed: refuse writes from now on, and drop the index, whose pages may be lost without a word
+ * (D5); the next start builds it anew from the packs.
+ */
+void vault_break(struct vault *v);
 /* RC_NO_SPACE unless `bytes` can be written without touching the reserve. */
 enum rc vault_check_space(const struct vault *v, uint64_t bytes, struct error *e);
 

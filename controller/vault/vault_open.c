@@ -1,0 +1,245 @@
+/* vault_open.c -- find it, lock it, recover it.  See vault.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/vfs.h>
+
+#include "common/base/text.h"
+#include "common/sys/file.h"
+#include "controller/vault/vault_parts.h"
+
+enum { PID_SIZE = 24 };
+
+/* From linux/magic.h and, for the last four, the file systems' own sources. */
+static const struct {
+    long type;
+    const char *name;
+} network_types[] = {
+    {0x6969, "NFS"},       {0x65735546, "FUSE"},       {0x01021997, "9p"},  {0x517b, "SMB"},
+    {0xff534d42, "CIFS"},  {(long)0xfe534d42, "SMB2"}, {0x5346414f, "AFS"}, {0x00c36400, "Ceph"},
+    {0x73757245, "Coda"},  {0x0bd00bd0, "Lustre"},     {0x564c, "NCP"},     {0x01161970, "GFS2"},
+    {0x7461636f, "OCFS2"}, {0x19830326, "BeeGFS"},
+};
+
+bool
+vault_is_network(long f_type)
+{
+    for (size_t i = 0; i < sizeof network_types / sizeof network_types[0]; i++) {
+        if (network_types[i].type == f_type)
+            return true;
+    }
+    return false;
+}
+
+static enum rc
+check_file_system(const struct vault *v, struct error *e)
+{
+    struct statfs fs;
+
+    if (fstatfs(v->dir, &fs) != 0)
+        return error_errno(e, "statfs");
+    if (v->options.allow_network_fs || !vault_is_network((long)fs.f_type))
+        return RC_OK;
+    return error_set(
+        e, RC_UNSUPPORTED,
+        "it lies on a network or user-space file system (type 0x%lx), where a sync need "
+        "not reach a disk and locks may not hold: use a local one, or allow it knowing "
+        "that a full reported good may be lost with the server",
+        (long)fs.f_type);
+}
+
+/* ---- the lock */
+
+static enum rc
+explain_held(int lock, struct error *e)
+{
+    char holder[PID_SIZE] = "";
+    size_t got = 0;
+
+    TRY(file_read_at(lock, 0, holder, sizeof holder - 1, &got, e));
+    holder[strcspn(holder, "\n")] = '\0';
+    return error_set(e, RC_AGAIN, "it is in use by process %s; only one may write at a time",
+                     holder[0] == '\0' ? "(unknown)" : holder);
+}
+
+static enum rc
+note_holder(int lock, struct error *e)
+{
+    char pid[PID_SIZE];
+    int len = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
+
+    if (ftruncate(lock, 0) != 0)
+        return error_errno(e, "truncate 'lock'");
+    return file_write_all(lock, span_of(pid, (size_t)len), e);
+}
+
+static enum rc
+take_lock(struct vault *v, struct error *e)
+{
+    v->lock = openat(v->dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (v->lock < 0)
+        return error_errno(e, "open its file 'lock' for writing (whose directory is it?)");
+    if (flock(v->lock, LOCK_EX | LOCK_NB) != 0)
+        return errno == EWOULDBLOCK ? explain_held(v->lock, e) : error_errno(e, "flock 'lock'");
+    return note_holder(v->lock, e);
+}
+
+/* ---- the vault */
+
+static enum rc
+lend_blob(struct blob_source *source, const struct id *id, struct buffer *out, struct error *e)
+{
+    return vault_get(((struct vault_lender *)source)->vault, id, out, e);
+}
+
+static enum rc
+vault_new(const char *path, const struct vault_options *options, struct vault **out,
+          struct error *e)
+{
+    CLEANUP(own_freep) struct vault *v = calloc(1, sizeof *v);
+
+    if (v == NULL)
+        return error_set(e, RC_NO_MEMORY, "vault");
+    v->path = strdup(path);
+    if (v->path == NULL)
+        return error_set(e, RC_NO_MEMORY, "vault");
+    v->dir = v->lock = -1;
+    v->options = *options;
+    v->lender = (struct vault_lender){.source = {.get = lend_blob}, .vault = v};
+    /* On Linux these two cannot fail with default attributes. */
+    (void)pthread_rwlock_init(&v->publishing, NULL);
+    (void)pthread_mutex_init(&v->commit, NULL);
+    *out = TAKE(v);
+    return RC_OK;
+}
+
+static enum rc
+find(struct vault *v, struct error *e)
+{
+    enum rc rc = file_open_directory(AT_FDCWD, v->path, &v->dir, e);
+
+    if (rc == RC_NOT_FOUND)
+        return error_set(e, RC_NOT_FOUND,
+                         "there is no vault in '%s': is its file system mounted? "
+                         "'koffer-controller init' makes a new one",
+                         v->path);
+    if (rc != RC_OK)
+        return error_context(e, "vault '%s'", v->path);
+    return vault_format_read(v->dir, v->path, &v->id, e);
+}
+
+static enum rc
+check_folder(const struct vault *v, const char *name, struct error *e)
+{
+    CLEANUP(own_closep) int dir = -1;
+    enum rc rc = file_open_directory(v->dir, name, &dir, e);
+
+    if (rc == RC_NOT_FOUND)
+        return error_set(e, RC_CORRUPT, "its folder '%s' is missing: bring it back from a copy",
+                         name);
+    return rc;
+}
+
+static enum rc
+make_ready(struct vault *v, struct error *e)
+{
+    TRY(check_file_system(v, e));
+    TRY(check_folder(v, "packs", e));
+    TRY(check_folder(v, "fulls", e));
+    TRY(vault_files_new(v->dir, &v->files, e));
+    if (v->options.read_only)
+        return vault_recover_aside(v, e);
+    TRY(take_lock(v, e));
+    return vault_recover(v, e);
+}
+
+enum rc
+vault_open(const char *path, const struct vault_options *options, struct vault **out,
+           struct error *e)
+{
+    CLEANUP(vault_closep) struct vault *v = NULL;
+
+    TRY(vault_new(path, options, &v, e));
+    TRY(find(v, e));
+    TRY_IN(make_ready(v, e), e, "vault '%s'", path);
+    *out = TAKE(v);
+    return RC_OK;
+}
+
+void
+vault_close(struct vault *v)
+{
+    if (v == NULL)
+        return;
+    vault_index_free(v->index);
+    vault_files_free(v->files);
+    (void)pthread_rwlock_destroy(&v->publishing);
+    (void)pthread_mutex_destroy(&v->commit);
+    own_closep(&v->lock);
+    own_closep(&v->dir);
+    free(v->path);
+    free(v);
+}
+
+const struct record_vault_id *
+vault_id(const struct vault *v)
+{
+    return &v->id;
+}
+
+const char *
+vault_path(const struct vault *v)
+{
+    return v->path;
+}
+
+uint64_t
+vault_epoch(const struct vault *v)
+{
+    return vault_index_epoch(v->index);
+}
+
+struct blob_source *
+vault_source(struct vault *v)
+{
+    return &v->lender.source;
+}
+
+enum rc
+vault_check_writable(const struct vault *v, struct error *e)
+{
+    if (v->options.read_only)
+        return error_set(e, RC_DENIED, "vault '%s' was opened for reading only", v->path);
+    if (v->broken)
+        return error_set(
+            e, RC_IO,
+            "vault '%s' refuses writes after a failed sync: check the disk (dmesg), then "
+            "start the controller again",
+            v->path);
+    return RC_OK;
+}
+
+void
+vault_break(struct vault *v)
+{
+    v->broken = true;
+    (void)unlinkat(v->dir, "index/data.mdb", 0);
+}
+
+enum rc
+vault_check_space(const struct vault *v, uint64_t bytes, struct error *e)
+{
+    char have[TEXT_SIZE_MAX], keep[TEXT_SIZE_MAX];
+    uint64_t available;
+
+    TRY(file_free_space(v->dir, &available, e));
+    uint64_t wanted = v->options.reserve + VAULT_SPACE_SLACK + bytes;
+    if (available >= wanted)
+        return RC_OK;
+    return error_set(
+        e, RC_NO_SPACE,
+        "vault '%s': %s free, of which %s stay in reserve: make room or give it a larger "
+        "file system",
+        v->path, text_size(available, have), text_size(v->options.reserve, keep));
+}

@@ -1,0 +1,59 @@
+/* vault_read.c -- blobs out of packs, each checked against its id.  See vault.h. */
+#include "controller/vault/pack_reader.h"
+#include "controller/vault/vault_parts.h"
+
+static enum rc
+borrow(struct vault *v, uint32_t pack, struct vault_files_lent *out, struct error *e)
+{
+    struct id name;
+
+    if (vault_files_try(v->files, pack, out))
+        return RC_OK;
+    TRY(vault_index_pack(v->index, pack, &name, e));
+    return vault_files_borrow(v->files, pack, &name, out, e);
+}
+
+static enum rc
+name_the_place(struct vault *v, uint32_t pack, struct error *e)
+{
+    char path[PACK_PATH_SIZE];
+    struct error unnamed = ERROR_INIT;
+    struct id name;
+
+    if (vault_index_pack(v->index, pack, &name, &unnamed) != RC_OK)
+        return error_context(e, "vault '%s': pack number %u", v->path, pack);
+    return error_context(e, "vault '%s': '%s'", v->path, pack_format_path(&name, path));
+}
+
+enum rc
+vault_fetch(struct vault *v, const struct pack_place *place, uint32_t pack, struct buffer *out,
+            struct error *e)
+{
+    struct vault_files_lent lent;
+
+    TRY(borrow(v, pack, &lent, e));
+    enum rc rc = pack_reader_fetch(lent.fd, place, out, e);
+    vault_files_return(v->files, &lent);
+    return rc == RC_OK ? RC_OK : name_the_place(v, pack, e);
+}
+
+enum rc
+vault_has(struct vault *v, const struct id *id, bool *out, struct error *e)
+{
+    return vault_index_has(v->index, id, out, e);
+}
+
+enum rc
+vault_get(struct vault *v, const struct id *id, struct buffer *out, struct error *e)
+{
+    char text[ID_TEXT_SIZE];
+    struct pack_place place;
+    uint32_t pack;
+    bool found;
+
+    TRY(vault_index_find(v->index, id, &found, &place, &pack, e));
+    if (!found)
+        return error_set(e, RC_NOT_FOUND, "blob %s is not in vault '%s'", id_text(id, text),
+                         v->path);
+    return vault_fetch(v, &place, pack, out, e);
+}

@@ -1,0 +1,246 @@
+/* vault_recover.c -- starting is recovery: always the same, may be repeated.  See vault_parts.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+
+#include "common/base/text.h"
+#include "common/sys/file.h"
+#include "controller/vault/id_map.h"
+#include "controller/vault/pack_reader.h"
+#include "controller/vault/vault_parts.h"
+
+enum {
+    /* A crash leaves a pack per data stream unindexed; more than this says that the index was lost. */
+    UNKNOWN_MAX = 64,
+    INDEX_PATH_SIZE = 4096,
+};
+
+/* ---- packs/ */
+
+struct folder_visit {
+    int dir;
+    vault_visit_pack *visit;
+    void *ctx;
+    const char *folder;
+};
+
+static enum rc
+visit_file(void *ctx, const char *name, struct error *e)
+{
+    const struct folder_visit *f = ctx;
+    struct id id;
+
+    /* A pack in another folder than its own would never be opened. */
+    if (!pack_format_parse_name(name, &id))
+        return RC_OK;
+    char folder[PACK_FOLDER_SIZE];
+    if (strcmp(pack_format_folder(&id, folder) + strlen("packs/"), f->folder) != 0)
+        return RC_OK;
+    return f->visit(f->ctx, &id, e);
+}
+
+static enum rc
+visit_folder(void *ctx, const char *name, struct error *e)
+{
+    struct folder_visit f = *(const struct folder_visit *)ctx;
+    char path[PACK_FOLDER_SIZE];
+    uint8_t byte;
+
+    if (strlen(name) != 2 || !text_unhex(name, &byte, 1))
+        return RC_OK;
+    (void)snprintf(path, sizeof path, "packs/%.2s", name);
+    f.folder = name;
+    return file_list(f.dir, path, visit_file, &f, e);
+}
+
+enum rc
+vault_each_pack(int dir, vault_visit_pack *visit, void *ctx, struct error *e)
+{
+    struct folder_visit f = {.dir = dir, .visit = visit, .ctx = ctx};
+    return file_list(dir, "packs", visit_folder, &f, e);
+}
+
+/* ---- adding a pack to an index */
+
+struct adding {
+    const struct vault *v;
+    struct vault_index *index;
+    bool unknown_only, check;
+};
+
+static enum rc
+read_pack(const struct adding *a, const struct id *name, struct pack_reader **out, struct error *e)
+{
+    CLEANUP(pack_reader_freep) struct pack_reader *r = NULL;
+
+    enum rc rc = pack_reader_open(a->v->dir, name, &r, e);
+    if (rc == RC_OK && a->check)
+        rc = pack_reader_check(r, name, e);
+    if (rc == RC_OK)
+        *out = TAKE(r);
+    /* Damage is for verify to report; what proves itself by its id is still good to read. */
+    return rc == RC_CORRUPT ? pack_reader_salvage(a->v->dir, name, out, e) : rc;
+}
+
+static enum rc
+add_pack(void *ctx, const struct id *name, struct error *e)
+{
+    const struct adding *a = ctx;
+    CLEANUP(pack_reader_freep) struct pack_reader *r = NULL;
+    bool known = false;
+
+    if (a->unknown_only)
+        TRY(vault_index_has_pack(a->index, name, &known, e));
+    if (known)
+        return RC_OK;
+    TRY(read_pack(a, name, &r, e));
+    return vault_index_add(a->index, name, pack_reader_size(r), pack_reader_places(r),
+                           pack_reader_count(r), e);
+}
+
+/* ---- the index and packs/ in agreement */
+
+struct comparison {
+    struct vault_index *index;
+    struct id_map *there;
+    size_t unknown;
+    bool missing;
+};
+
+static enum rc
+note_file(void *ctx, const struct id *name, struct error *e)
+{
+    struct comparison *c = ctx;
+    bool known, added;
+
+    TRY(id_map_add(c->there, name, 1, &added, e));
+    TRY(vault_index_has_pack(c->index, name, &known, e));
+    c->unknown += known ? 0 : 1;
+    return RC_OK;
+}
+
+static enum rc
+note_entry(void *ctx, const struct id *name, struct error *e)
+{
+    struct comparison *c = ctx;
+
+    (void)e;
+    c->missing = c->missing || id_map_find(c->there, name) == NULL;
+    return RC_OK;
+}
+
+static enum rc
+compare(const struct vault *v, struct comparison *c, struct error *e)
+{
+    TRY(id_map_new(&c->there, e));
+    TRY(vault_each_pack(v->dir, note_file, c, e));
+    return vault_index_each_pack(c->index, note_entry, c, e);
+}
+
+/* *usable is false when it must be built anew. */
+static enum rc
+try_index(struct vault *v, const char *path, bool *usable, struct error *e)
+{
+    CLEANUP(vault_index_freep) struct vault_index *index = NULL;
+    struct comparison c = {0};
+
+    *usable = false;
+    /* We hold the vault's lock, so whoever wrote this one is dead. */
+    TRY(file_remove_tree(v->dir, "index/lock.mdb", e));
+    enum rc rc = vault_index_open(path, &v->id, false, &index, e);
+    if (rc == RC_OK) {
+        c.index = index;
+        rc = compare(v, &c, e);
+        id_map_free(c.there);
+    }
+    if (rc == RC_CORRUPT || c.missing || c.unknown > UNKNOWN_MAX)
+        return RC_OK;
+    TRY(rc);
+    struct adding unknown = {.v = v, .index = index, .unknown_only = true, .check = true};
+    if (c.unknown > 0)
+        TRY(vault_each_pack(v->dir, add_pack, &unknown, e));
+    v->index = TAKE(index);
+    *usable = true;
+    return RC_OK;
+}
+
+static enum rc
+fill_index(const struct vault *v, const char *path, struct error *e)
+{
+    CLEANUP(vault_index_freep) struct vault_index *index = NULL;
+
+    TRY(vault_index_open(path, &v->id, true, &index, e));
+    struct adding all = {.v = v, .index = index};
+    TRY(vault_each_pack(v->dir, add_pack, &all, e));
+    return vault_index_sync(index, e);
+}
+
+/* Built aside and renamed, so that there is a whole index or none. */
+static enum rc
+rebuild_index(struct vault *v, const char *path, struct error *e)
+{
+    char aside[INDEX_PATH_SIZE];
+
+    (void)snprintf(aside, sizeof aside, "%s/tmp/index", v->path);
+    TRY(file_remove_tree(v->dir, "index", e));
+    TRY(file_make_directory(v->dir, "tmp/index", 0700, e));
+    TRY(fill_index(v, aside, e));
+    TRY(file_remove_tree(v->dir, "tmp/index/lock.mdb", e));
+    TRY(file_publish(v->dir, "tmp/index", v->dir, "index", e));
+    return vault_index_open(path, &v->id, false, &v->index, e);
+}
+
+static enum rc
+empty_tmp(void *ctx, const char *name, struct error *e)
+{
+    return file_remove_tree(*(const int *)ctx, name, e);
+}
+
+static enum rc
+clean(struct vault *v, struct error *e)
+{
+    CLEANUP(own_closep) int tmp = -1;
+
+    TRY(file_make_directory(v->dir, "tmp", 0700, e));
+    TRY(file_make_directory(v->dir, "index", 0700, e));
+    TRY(file_make_directory(v->dir, "quarantine", 0700, e));
+    TRY(file_open_directory(v->dir, "tmp", &tmp, e));
+    return file_list(tmp, ".", empty_tmp, &tmp, e);
+}
+
+enum rc
+vault_recover(struct vault *v, struct error *e)
+{
+    char path[INDEX_PATH_SIZE];
+    bool usable;
+
+    TRY(clean(v, e));
+    /* What a killed writer left may be visible and not durable: no "have" before this (D4). */
+    if (syncfs(v->dir) != 0)
+        return error_errno(e, "sync the file system");
+    (void)snprintf(path, sizeof path, "%s/index", v->path);
+    TRY(try_index(v, path, &usable, e));
+    return usable ? RC_OK : rebuild_index(v, path, e);
+}
+
+/* ---- without touching the vault */
+
+enum rc
+vault_recover_aside(struct vault *v, struct error *e)
+{
+    char path[] = "/tmp/koffer-index-XXXXXX";
+    CLEANUP(vault_index_freep) struct vault_index *index = NULL;
+
+    if (mkdtemp(path) == NULL)
+        return error_errno(e, "make a directory in /tmp for an index");
+    enum rc rc = vault_index_open(path, &v->id, true, &index, e);
+    struct error ignored = ERROR_INIT;
+    /* It lives on by its descriptors and goes with them. */
+    enum rc removed = file_remove_tree(AT_FDCWD, path, rc == RC_OK ? e : &ignored);
+    TRY(rc);
+    TRY(removed);
+    struct adding all = {.v = v, .index = index};
+    TRY(vault_each_pack(v->dir, add_pack, &all, e));
+    v->index = TAKE(index);
+    return RC_OK;
+}
