@@ -213,8 +213,8 @@ salvage_blob(struct pack_reader *r, struct pack_place *place, struct buffer *blo
         place->children = header.children;
         return note_place(r, place, e);
     }
-    /* A blob that is not its id is lost, but the next may be whole. */
-    return rc == RC_CORRUPT ? RC_OK : rc;
+    /* A blob that is not its id is lost and one of a later version is not for us; the next may be. */
+    return rc == RC_CORRUPT || rc == RC_UNSUPPORTED ? RC_OK : rc;
 }
 
 enum rc

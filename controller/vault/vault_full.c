@@ -201,6 +201,7 @@ publish(struct vault *v, const struct vault_full *full, struct span bytes, struc
     char name[VAULT_FULL_NAME_SIZE], path[PATH_SIZE];
 
     (void)snprintf(path, sizeof path, "fulls/%s", vault_full_name(full, name));
+    TRY(file_remove_tree(v->dir, temporary, e));
     enum rc rc = file_write_new(v->dir, temporary, bytes, 0600, e);
     if (rc == RC_OK)
         rc = file_publish(v->dir, temporary, v->dir, path, e);

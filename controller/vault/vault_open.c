@@ -93,25 +93,26 @@ lend_blob(struct blob_source *source, const struct id *id, struct buffer *out, s
     return vault_get(((struct vault_lender *)source)->vault, id, out, e);
 }
 
-static enum rc
-vault_new(const char *path, const struct vault_options *options, struct vault **out,
-          struct error *e)
+/* NULL when out of memory. */
+static struct vault *
+vault_new(const char *path, const struct vault_options *options)
 {
-    CLEANUP(own_freep) struct vault *v = calloc(1, sizeof *v);
+    struct vault *v = calloc(1, sizeof *v);
+    char *copy = strdup(path);
 
-    if (v == NULL)
-        return error_set(e, RC_NO_MEMORY, "vault");
-    v->path = strdup(path);
-    if (v->path == NULL)
-        return error_set(e, RC_NO_MEMORY, "vault");
+    if (v == NULL || copy == NULL) {
+        free(copy);
+        free(v);
+        return NULL;
+    }
+    v->path = copy;
     v->dir = v->lock = -1;
     v->options = *options;
     v->lender = (struct vault_lender){.source = {.get = lend_blob}, .vault = v};
     /* On Linux these two cannot fail with default attributes. */
     (void)pthread_rwlock_init(&v->publishing, NULL);
     (void)pthread_mutex_init(&v->commit, NULL);
-    *out = TAKE(v);
-    return RC_OK;
+    return v;
 }
 
 static enum rc
@@ -158,9 +159,10 @@ enum rc
 vault_open(const char *path, const struct vault_options *options, struct vault **out,
            struct error *e)
 {
-    CLEANUP(vault_closep) struct vault *v = NULL;
+    CLEANUP(vault_closep) struct vault *v = vault_new(path, options);
 
-    TRY(vault_new(path, options, &v, e));
+    if (v == NULL)
+        return error_set(e, RC_NO_MEMORY, "vault '%s'", path);
     TRY(find(v, e));
     TRY_IN(make_ready(v, e), e, "vault '%s'", path);
     *out = TAKE(v);
