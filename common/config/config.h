@@ -3,7 +3,7 @@
  * reads the text.
  *
  *     static const struct config_key keys[] = {
- *         {"controller", CONFIG_TEXT, .text = "tls+tcp://...", .required = true, .check = check_url,
+ *         {"controller", CONFIG_TEXT, .fallback = "tls+tcp://...", .required = true, .check = check_url,
  *          .help = "where the controller listens"},
  *         {"source", CONFIG_SECTION, .keys = source_keys, .titled = true, .help = "..."},
  *         {0}};
@@ -13,7 +13,11 @@
  * Every message is "<file>:<line>: '<key>': <what is wrong>; <remedy>".  Unknown and duplicate keys are errors.
  * The file must be a regular file that only its owner can change (H6), at most LIMIT_CONFIG.
  * Getters assert that the key is in the table with that type: a mismatch is a bug, not input.
- * Threads: read-only after config_read.  Layer: common/config.
+ * In the text: `#` begins a comment; texts stand in quotes on one line, where \" \\ \$ are the escapes; the
+ * environment is not consulted and nothing is included.  A section without a title that the file does
+ * not mention counts 0; its required keys are then not missed.
+ * A required key's fallback is only the placeholder of the commented example.
+ * Threads: any may read files; a configuration is read-only after that.  Layer: common/config.
  */
 #ifndef COMMON_CONFIG_CONFIG_H
 #define COMMON_CONFIG_CONFIG_H
