@@ -29,6 +29,13 @@ def test_equal_trees_have_no_differences(trees):
     assert compare.tree(*trees) == []
 
 
+def test_a_tree_may_be_one_file(trees):
+    original, copy = trees
+    assert compare.tree(original / "file", copy / "file") == []
+    change_bytes(copy)
+    assert compare.tree(original / "file", copy / "file") == ["'': bytes differ"]
+
+
 def change_bytes(copy):
     before = os.stat(copy / "file")
     with open(copy / "file", "r+b") as file:

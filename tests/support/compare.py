@@ -52,6 +52,10 @@ def _walk(top, skip):
     return found, thinned
 
 
+def _at(top, name):
+    return os.path.join(top, name) if name else top
+
+
 def _content(path):
     digest = hashlib.sha256()
     with open(path, "rb") as file:
@@ -106,7 +110,7 @@ def tree(original, copy, skip=(), ignore=()):
     differences += [f"not in the original: {_shown([name])}" for name in sorted(theirs.keys() - ours.keys())]
     for name in sorted(ours.keys() & theirs.keys()):
         differences += [f"{_shown([name])}: {text}" for text in
-                        _compare_one(os.path.join(original, name), os.path.join(copy, name), ours[name], theirs[name],
+                        _compare_one(_at(original, name), _at(copy, name), ours[name], theirs[name],
                                      name not in thinned, ignore)]
     for names in sorted(_links(ours) ^ _links(theirs), key=sorted):
         differences.append(f"one file in only one of the trees: {_shown(names)}")

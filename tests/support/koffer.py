@@ -1,0 +1,191 @@
+"""Koffer's programs on a test cluster: set up once, then spoken to as an operator would.
+
+    koffer = Koffer(cluster)
+    koffer.set_up()                             # init, start, enrol three agents, start them, all connected
+    koffer.cli("cycle", "start", "--wait")      # -> what it printed; Failed with its own words
+    koffer.json("full", "list")                 # -> decoded
+    koffer.restore_all("/srv/restored")         # then: differences(cluster, folder)
+
+What is spelled here (options, paths, keys of the configuration) is what docs/ promises to operators.
+"""
+import json
+import pathlib
+
+import compare
+from host import Failed, wait_until
+from servers.mariadb import Mariadb
+
+PROGRAMS = ("koffer-controller", "koffer-agent", "koffer")
+URL = "tls+tcp://controller:7440"
+CONTROLLER = {"config": "/etc/koffer/koffer-controller.conf", "state": "/var/lib/koffer", "vault": "/srv/vault"}
+AGENT = {"config": "/etc/koffer/koffer-agent.conf", "state": "/var/lib/koffer-agent"}
+AGENT_CONF = """controller = "{url}"
+state = "{state}"
+{sources}"""
+# Host -> source -> its section.  Everything the servers have is at stock paths, so there is little to say.
+SOURCES = {
+    "ldap1": {"directory": 'kind = "ldap"'},
+    "imap1": {"mail": 'kind = "imap"'},
+    "db1": {"databases": 'kind = "mariadb"', "data": 'kind = "files"\n    paths = {"/srv/data"}'},
+}
+# What Cyrus makes again or what lives only while it runs; nothing else of its directories may be missing.
+IMAP_SKIPPED = ["*cyrus.cache", "statuscache.db", "tls_sessions.db", "db.backup*", "lock", "proc", "socket", "stage.",
+                "*/stage.", "sync.", "*/sync.", "*.NEW", "sync/log"]
+CACHES = ["session", "cache", "cache_shared", "cache_index", "cache_thread", "cache_messages", "kolab_folders",
+          "kolab_cache_event", "policy_result", "statistic"]
+
+
+def missing_programs(folder):
+    return [name for name in PROGRAMS if not (pathlib.Path(folder) / name).exists()]
+
+
+class Koffer:
+    def __init__(self, cluster):
+        self.cluster, self.controller_host = cluster, cluster.hosts["controller"]
+        self.controller, self.agents = None, {}
+
+    # ---- the daemons
+
+    def set_up(self):
+        self.recovery_sheet = self.init()
+        self.start_controller()
+        for name in SOURCES:
+            self.enroll(name)
+            self.start_agent(name)
+        self.wait_for_agents()
+
+    def init(self):
+        """Returns what it prints: the recovery sheet."""
+        self.controller_host.run(["install", "-d", "-m", "700", "/etc/koffer", CONTROLLER["state"]])
+        return self.controller_host.run(["/mnt/programs/koffer-controller", "init", "--config", CONTROLLER["config"], "--state",
+                                         CONTROLLER["state"], "--vault", CONTROLLER["vault"], "--cluster", "demo", "--listen",
+                                         URL])
+
+    def start_controller(self):
+        self.controller = self.controller_host.start(
+            ["/mnt/programs/koffer-controller", "run", "--config", CONTROLLER["config"]], "koffer-controller")
+        self.controller.wait_for(lambda: self.try_cli("status").returncode == 0)
+
+    def configure_agent(self, name, sources):
+        host = self.cluster.hosts[name]
+        host.run(["install", "-d", "-m", "700", "/etc/koffer", AGENT["state"]])
+        sections = "".join(f'source "{source}" {{\n    {section}\n}}\n' for source, section in sources.items())
+        config = host.outside(AGENT["config"])
+        config.write_text(AGENT_CONF.format(url=URL, state=AGENT["state"], sources=sections))
+        config.chmod(0o600)
+
+    def enroll(self, name):
+        self.configure_agent(name, SOURCES[name])
+        token = self.json("agent", "add", name)["token"]
+        self.agent_program(name, "enroll", input=token + "\n")
+
+    def agent_program(self, name, verb, **options):
+        return self.cluster.hosts[name].run(["/mnt/programs/koffer-agent", verb, "--config", AGENT["config"]], **options)
+
+    def start_agent(self, name):
+        self.agents[name] = self.cluster.hosts[name].start(
+            ["/mnt/programs/koffer-agent", "run", "--config", AGENT["config"]], "koffer-agent")
+
+    def connected(self):
+        return {agent["name"] for agent in self.json("agent", "list")["agents"] if agent["state"] == "connected"}
+
+    def wait_for_agents(self, names=tuple(SOURCES), seconds=30):
+        def all_connected_or_dead():
+            dead = [name for name in names if not self.agents[name].running()]
+            if dead:
+                raise Failed(f"koffer-agent on {dead[0]} ended: {self.agents[dead[0]].words()}")
+            return self.connected() >= set(names)
+        wait_until(all_connected_or_dead, seconds, f"connection of the agents {', '.join(names)}", every=0.1)
+
+    def stop(self):
+        for daemon in [*self.agents.values(), self.controller]:
+            daemon.stop()
+
+    # ---- the operator
+
+    def try_cli(self, *words, timeout=120):
+        return self.controller_host.result(["/mnt/programs/koffer", *words], timeout=timeout)
+
+    def cli(self, *words, timeout=120):
+        return self.controller_host.run(["/mnt/programs/koffer", *words], timeout=timeout)
+
+    def json(self, *words, timeout=120):
+        text = self.cli("--json", *words, timeout=timeout)
+        try:
+            return json.loads(text)
+        except json.JSONDecodeError as error:
+            raise Failed(f"koffer --json {' '.join(words)}: not JSON: {error}\n{text[:400]}") from None
+
+    def cycle(self, *sources):
+        """Runs one and returns its line of `koffer cycle list`."""
+        self.cli("cycle", "start", "--wait", *(word for source in sources for word in ("--source", source)), timeout=300)
+        return self.json("cycle", "list")["cycles"][0]
+
+    def newest_full(self):
+        return self.json("full", "list")["fulls"][0]
+
+    def restore_all(self, folder, full="latest"):
+        """Everything, to a directory of the controller's host; returns where that is on the machine."""
+        self.cli("restore", "files", str(full), "--to", folder, timeout=300)
+        return self.controller_host.outside(folder)
+
+
+# ---- is what was restored what is there?
+
+def differences(cluster, restored):
+    """Name of a source -> lines that say what differs; the servers run and are idle.  Stops ldap1's server."""
+    restored = pathlib.Path(restored)
+    return {"imap1.mail": imap_differences(cluster, restored / "imap1.mail"),
+            "db1.databases": mariadb_differences(cluster, restored / "db1.databases"),
+            "db1.data": files_differences(cluster, restored / "db1.data"),
+            "ldap1.directory": ldap_differences(cluster, restored / "ldap1.directory")}
+
+
+def only(folder, pattern):
+    found = sorted(folder.rglob(pattern))
+    if len(found) != 1:
+        raise Failed(f"{len(found)} files named {pattern} below {folder}, not one: {[str(path) for path in found]}")
+    return found[0]
+
+
+def same_trees(host, restored, paths, skip=()):
+    return [f"{path}: {line}" for path in paths
+            for line in compare.tree(host.outside(path), restored / "fs" / path.lstrip("/"), skip)]
+
+
+def imap_differences(cluster, restored):
+    host = cluster.hosts["imap1"]
+    return same_trees(host, restored, ["/var/spool/cyrus/mail", "/var/lib/cyrus", "/var/spool/sieve", "/etc/imapd.conf",
+                                       "/etc/cyrus.conf", "/etc/sasldb2"], IMAP_SKIPPED)
+
+
+def files_differences(cluster, restored):
+    return same_trees(cluster.hosts["db1"], restored, ["/srv/data"])
+
+
+def ldap_differences(cluster, restored):
+    """Against the offline export of the server's own tool: an independent way to the same content."""
+    found = same_trees(cluster.hosts["ldap1"], restored, ["/etc/dirsrv/slapd-kolab"], ["dse.ldif*"])
+    if cluster.ldap.daemon.running():
+        cluster.ldap.stop()
+    for backend in cluster.ldap.backends:
+        expected = cluster.base / f"{backend}.ldif"
+        cluster.ldap.export(backend, expected)
+        found += [f"{backend}: {line}" for line in compare.ldif(expected, only(restored / "export", f"*{backend}*.ldif"))]
+    return found
+
+
+def mariadb_differences(cluster, restored):
+    """Loaded into an empty server, the dumps must give the same databases, caches without their rows."""
+    host = cluster.network.hosts.get("scratch") or cluster.network.host("scratch", "10.88.0.90")
+    server, found = Mariadb(host).start(), []
+    for database in ("roundcube", "kolab"):
+        server.sql(f"CREATE DATABASE {database} CHARACTER SET utf8mb4;")
+        server.load(database, only(restored / "export", f"*{database}*.sql"))
+        original, copy = cluster.base / "original.sql", cluster.base / "copy.sql"
+        cluster.mariadb.dump(database, original)
+        server.dump(database, copy)
+        found += [f"{database}: {line}" for line in compare.sql(original, copy, without_rows=CACHES)]
+    server.stop()
+    host.run(["find", "/var/lib/mysql", "-mindepth", "1", "-delete"])
+    return found
