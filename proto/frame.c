@@ -1,0 +1,60 @@
+/* frame.c -- encode and decode the message header.  See frame.h. */
+#include "proto/frame.h"
+
+#include <assert.h>
+#include <endian.h>
+#include <string.h>
+
+/* The bytes as they travel: big-endian, and laid out so that the compiler adds none. */
+struct wire_header {
+    uint8_t version;
+    uint8_t flags;
+    uint16_t type;
+    uint32_t body_len;
+    uint64_t correlation;
+};
+_Static_assert(sizeof(struct wire_header) == FRAME_HEADER_SIZE, "header has no padding");
+
+enum rc
+frame_decode(struct span bytes, struct frame *out, struct error *e)
+{
+    struct wire_header wire;
+
+    if (bytes.len < sizeof wire)
+        return error_set(e, RC_PROTOCOL, "frame of %zu bytes has no header", bytes.len);
+    memcpy(&wire, bytes.data, sizeof wire);
+
+    if (wire.version != FRAME_VERSION)
+        return error_set(e, RC_PROTOCOL, "frame version %u, expected %d", wire.version,
+                         FRAME_VERSION);
+    if ((wire.flags & ~FRAME_FLAGS_ALL_) != 0)
+        return error_set(e, RC_PROTOCOL, "unknown frame flags 0x%02x", wire.flags);
+    if ((wire.flags & FRAME_FAILURE) != 0 && (wire.flags & FRAME_REPLY) == 0)
+        return error_set(e, RC_PROTOCOL, "frame is a failure but no reply");
+    if (be32toh(wire.body_len) != bytes.len - sizeof wire) {
+        return error_set(e, RC_PROTOCOL, "frame announces %u body bytes, carries %zu",
+                         be32toh(wire.body_len), bytes.len - sizeof wire);
+    }
+
+    *out = (struct frame){
+        .flags = wire.flags,
+        .type = be16toh(wire.type),
+        .correlation = be64toh(wire.correlation),
+        .body = span_of(bytes.data + sizeof wire, bytes.len - sizeof wire),
+    };
+    return RC_OK;
+}
+
+void
+frame_encode_header(const struct frame *frame, uint8_t header[static FRAME_HEADER_SIZE])
+{
+    assert(frame->body.len <= UINT32_MAX);
+    const struct wire_header wire = {
+        .version = FRAME_VERSION,
+        .flags = frame->flags,
+        .type = htobe16(frame->type),
+        .body_len = htobe32((uint32_t)frame->body.len),
+        .correlation = htobe64(frame->correlation),
+    };
+    memcpy(header, &wire, sizeof wire);
+}
