@@ -37,6 +37,7 @@ enum stream_type {
     STREAM_BLOB,
     STREAM_FAILURE,
     STREAM_PING,
+    STREAM_MESSAGE, /* a control frame, header and body: enrolment */
     STREAM_TYPES_,
 };
 
@@ -69,6 +70,8 @@ void stream_cancel(struct stream *s);
 enum { STREAM_HEADER_SIZE = 8 };
 enum rc stream_decode_header(const uint8_t header[static STREAM_HEADER_SIZE],
                              enum stream_type *type, uint32_t *payload_len, struct error *e);
+void stream_encode_header(enum stream_type type, uint32_t payload_len,
+                          uint8_t header[static STREAM_HEADER_SIZE]);
 
 struct stream_listener;
 struct stream_listen_options {
