@@ -1,8 +1,9 @@
 /*
  * certificate.h -- the cluster's own small PKI: one CA, leaf certificates whose name is a URI.
  *
- * Names: "koffer://controller/<name>", "koffer://agent/<name>", "koffer://operator/<name>": exactly one URI SAN,
- * common name ignored.  All keys Ed25519.  Controller leaves carry serverAuth, the others clientAuth.
+ * Names: "koffer://controller/<name>", "koffer://agent/<name>", "koffer://operator/<name>": exactly
+ * one URI SAN, common name ignored.  All keys Ed25519.  Controller leaves carry serverAuth, the
+ * others clientAuth.  Profile: RFC 5280, RFC 8410; serial numbers are 127 random bits.
  * PEM texts are malloc'ed NUL-terminated strings, owned by the caller.
  * Layer: common/crypto.
  */
@@ -12,6 +13,7 @@
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/id.h"
+#include "common/base/span.h"
 #include "common/crypto/keys.h"
 
 enum certificate_role { CERTIFICATE_CONTROLLER, CERTIFICATE_AGENT, CERTIFICATE_OPERATOR };
@@ -35,7 +37,10 @@ struct certificate_facts {
     struct id spki; /* SHA-256 of the SubjectPublicKeyInfo */
 };
 
-/* Self-signed CA, `days` valid from an hour before `now`. */
+/*
+ * Self-signed CA, valid from an hour before `now` (peers' clocks differ) until `days` after it; it
+ * may sign leaves only.  RC_INVALID for a bad cluster name.
+ */
 enum rc certificate_make_ca(const struct keys_private *key, const char *cluster, struct wall now,
                             unsigned days, char **pem, struct error *e);
 /* PKCS#10 request for a key and name; proves possession of the key. */
@@ -44,12 +49,15 @@ certificate_make_request(const struct keys_private *key, const struct certificat
                          char **pem, struct error *e);
 /*
  * Checks the request's own signature and that it asks for exactly `name`; issues a leaf.
- * RC_DENIED if the request is for another name, RC_INVALID if it is no request.
+ * RC_DENIED if the request is for another name, RC_INVALID if it is no request, or if the CA is
+ * not ours or has expired.  Valid from an hour before `now`, never longer than the CA.
  */
 enum rc certificate_issue(const struct keys_private *ca_key, const char *ca_pem,
                           const char *request_pem, const struct certificate_identity *name,
                           struct wall now, unsigned days, char **pem, struct error *e);
 /* What a certificate says; RC_INVALID if it is not one of ours. */
 enum rc certificate_inspect(const char *pem, struct certificate_facts *out, struct error *e);
+/* The same for DER, as a TLS peer sends it. */
+enum rc certificate_inspect_der(struct span der, struct certificate_facts *out, struct error *e);
 
 #endif
