@@ -13,7 +13,8 @@ from host import Failed, still_running, wait_until
 from servers.mariadb import Mariadb
 
 CHILD = """
-import json, sys
+import json, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.path.insert(0, sys.argv[1])
 from cluster import Cluster
 with Cluster(sys.argv[2], messages=60, rows=10) as cluster:
@@ -89,11 +90,10 @@ def test_nothing_is_left_when_a_cluster_ends(tmp_path):
 def test_nothing_is_left_when_the_harness_is_killed(tmp_path, how):
     before = world()
     support = pathlib.Path(__file__).resolve().parents[1] / "support"
-    harness = subprocess.Popen([sys.executable, "-c", CHILD, support, tmp_path], stdin=subprocess.PIPE,
-                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    processes = dict(json.loads(harness.stdout.readline()))
-    assert len(processes) > 12 and len(still_running(processes)) > 12
-    os.kill(harness.pid, how)
-    harness.wait()
+    with subprocess.Popen([sys.executable, "-c", CHILD, support, tmp_path], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as harness:
+        processes = dict(json.loads(harness.stdout.readline()))
+        assert len(processes) > 12 and len(still_running(processes)) > 12
+        os.kill(harness.pid, how)
     wait_until(lambda: not still_running(processes), 10, "end of the hosts")
     wait_until(lambda: world() == before, 10, "removal of the links")

@@ -1,4 +1,4 @@
-"""Throw-away hosts: namespaces of their own (network, mounts, processes, name), with private /etc, /var, /srv and /run.
+"""Throw-away hosts: namespaces of their own (network, mounts, processes, name), with private /etc, /var, /srv, /run and /tmp.
 
     with Network(base, {"programs": folder}) as network:    # base: a private directory; folder: seen as /mnt/programs
         host = network.host("imap1", "10.88.0.3")
@@ -18,6 +18,7 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 PYTHON = "/usr/bin/python3"
+ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/root"}  # not the harness's
 SECRETS = ("shadow*", "gshadow*", "passwd-", "group-", "ssh", "private")  # of the machine: not copied into hosts
 
 
@@ -131,7 +132,7 @@ class Host:
         self.unshare = subprocess.Popen([*command, PYTHON, HERE / "host_init.py", name, self.root,
                                          *(f"{target}={folder}" for target, folder in shown.items())],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log,
-                                        start_new_session=True)
+                                        start_new_session=True, env=ENVIRONMENT)
         if self.unshare.stdout.readline() != b"ready\n":
             self.close()
             raise Failed(f"host {name} did not start (namespaces need root and CAP_SYS_ADMIN): "
@@ -187,7 +188,7 @@ class Host:
         with open(stdin, "rb") as file:
             given = {"stdin": file} if input is None else {"input": input}
             return subprocess.run(self._enter(argv, user), **given, capture_output=True, text=True,
-                                  errors="surrogateescape", timeout=timeout, env={**os.environ, **(env or {})})
+                                  errors="surrogateescape", timeout=timeout, env={**ENVIRONMENT, **(env or {})})
 
     def save(self, argv, path, *, user=None, timeout=120):
         """The command's standard output, byte by byte, into a file of the machine."""
@@ -201,7 +202,7 @@ class Host:
     def start(self, argv, log, *, env=None, user=None):
         with self.open_log(log) as out:
             process = subprocess.Popen(self._enter(argv, user), stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                                       start_new_session=True, env={**os.environ, **(env or {})})
+                                       start_new_session=True, env={**ENVIRONMENT, **(env or {})})
         daemon = Daemon(self, process, self.logs / f"{self.name}.{log}")
         self.daemons.append(daemon)
         return daemon

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """PID 1 of a throw-away host: host_init.py NAME ROOT [NAME=FOLDER]..., started by host.py in fresh namespaces.
 
-Shows each FOLDER as /mnt/NAME, puts ROOT's etc, var and srv over those of the machine (all for this mount namespace
-only), says "ready", and lives until its standard input ends. The kernel then ends everything in the host, whether or not the harness could clean up.
+Shows each FOLDER as /mnt/NAME, puts ROOT's etc, var and srv over those of the machine, /run and /tmp in memory (all for
+this mount namespace only), says "ready", and lives until its standard input ends. The kernel then ends everything in the host, whether or not the harness could clean up.
 """
 import os
 import pathlib
@@ -19,6 +19,7 @@ for target, folder in (pair.split("=", 1) for pair in shown):
 for folder in ("etc", "var", "srv"):
     subprocess.run(["mount", "--bind", f"{root}/{folder}", f"/{folder}"], check=True)
 subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run"], check=True)
+subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=1777", "tmpfs", "/tmp"], check=True)
 pathlib.Path("/run/lock").mkdir()
 pathlib.Path("/run/lock").chmod(0o1777)
 socket.sethostname(name)
