@@ -1,0 +1,337 @@
+/* cycle.c -- the cycle's own states: what each one waits for and what follows.  See cycle.h. */
+#include "controller/cycle/cycle.h"
+
+#include <stdio.h>
+
+#include "common/base/log.h"
+#include "common/base/text.h"
+#include "controller/cycle/cycle_internal.h"
+
+enum rc
+cycle_runner_new(const struct cycle_options *options, struct cycle_runner **out, struct error *e)
+{
+    struct cycle_runner *r = calloc(1, sizeof *r);
+    if (r == NULL)
+        return error_set(e, RC_NO_MEMORY, "cycle runner");
+    r->options = *options;
+    *out = r;
+    return RC_OK;
+}
+
+static void
+free_cycle(struct cycle *c)
+{
+    if (c == NULL)
+        return;
+    cycle_sources_free(c);
+    free(c);
+}
+
+void
+cycle_runner_free(struct cycle_runner *r)
+{
+    if (r == NULL)
+        return;
+    if (r->running != NULL && r->running->working)
+        (void)pthread_join(r->worker, NULL);
+    free_cycle(r->running);
+    free(r);
+}
+
+struct fleet_owner
+cycle_fleet_owner(struct cycle_runner *r)
+{
+    return (struct fleet_owner){
+        .ctx = r,
+        .result = cycle_step_result,
+        .progress = cycle_step_progress,
+        .up = cycle_step_up,
+        .lost = cycle_step_lost,
+    };
+}
+
+void
+cycle_set_fleet(struct cycle_runner *r, struct fleet *fleet)
+{
+    r->fleet = fleet;
+}
+
+const struct cycle *
+cycle_running(const struct cycle_runner *r)
+{
+    return r->running;
+}
+
+/* ---- start and cancel */
+
+static uint64_t
+newest_in_vault(struct vault *v)
+{
+    struct error e = ERROR_INIT;
+    struct vault_full *fulls = NULL;
+    size_t count = 0;
+    uint64_t newest = 0;
+    if (vault_fulls(v, &fulls, &count, &e) != RC_OK)
+        log_error(&e, "cannot list the fulls of the vault");
+    else if (count > 0)
+        newest = fulls[count - 1].number;
+    free(fulls);
+    return newest;
+}
+
+static enum rc
+make(struct cycle_runner *r, const char *const *selection, size_t count, const char *started_by,
+     struct cycle *c, struct error *e)
+{
+    c->started = clock_wall();
+    (void)snprintf(c->started_by, sizeof c->started_by, "%s", started_by);
+    TRY(cycle_sources_choose(r, c, selection, count, e));
+    return catalogue_cycle_new(r->options.catalogue, newest_in_vault(r->options.vault), started_by,
+                               c->started, &c->number, e);
+}
+
+enum rc
+cycle_start(struct cycle_runner *r, const char *const *selection, size_t count,
+            const char *started_by, uint64_t *number, struct error *e)
+{
+    if (r->running != NULL) {
+        return error_set(e, RC_EXISTS, "cycle %llu is running already (%s)",
+                         (unsigned long long)r->running->number,
+                         cycle_fsm_state_name(r->running->state));
+    }
+    struct cycle *c = calloc(1, sizeof *c);
+    if (c == NULL)
+        return error_set(e, RC_NO_MEMORY, "cycle");
+    enum rc rc = make(r, selection, count, started_by, c, e);
+    if (rc != RC_OK) {
+        free_cycle(c);
+        return rc;
+    }
+    r->running = c;
+    *number = c->number;
+    log_info("cycle started", LOG_U64("cycle", c->number), LOG_U64("sources", c->count),
+             LOG_TEXT("by", started_by));
+    for (size_t i = 0; i < c->count; i++)
+        cycle_source_save(r, &c->sources[i]);
+    cycle_take(r, CYCLE_START, "");
+    cycle_advance(r);
+    return RC_OK;
+}
+
+enum rc
+cycle_cancel(struct cycle_runner *r, uint64_t number, uint64_t *cancelled, struct error *e)
+{
+    struct cycle *c = r->running;
+    if (c == NULL || (number != 0 && number != c->number)) {
+        return number == 0 ? error_set(e, RC_NOT_FOUND, "no cycle is running")
+                           : error_set(e, RC_NOT_FOUND, "cycle %llu is not running",
+                                       (unsigned long long)number);
+    }
+    if (cycle_fsm_is_committed(c->state)) {
+        return error_set(e, RC_INVALID,
+                         "cycle %llu is committed already (%s); there is nothing to cancel",
+                         (unsigned long long)c->number, cycle_fsm_state_name(c->state));
+    }
+    *cancelled = c->number;
+    c->cancelled = true;
+    if (c->working)
+        return RC_OK; /* the commit in flight decides: see cycle_seal.c */
+    cycle_take(r, CYCLE_CANCEL, "cancelled by the operator");
+    cycle_advance(r);
+    return RC_OK;
+}
+
+/* ---- transitions */
+
+static void
+finish(struct cycle_runner *r)
+{
+    struct cycle *c = r->running;
+    log_info("cycle finished", LOG_U64("cycle", c->number),
+             LOG_TEXT("state", cycle_fsm_state_name(c->state)), LOG_TEXT("problem", c->problem));
+    free_cycle(c);
+    r->running = NULL;
+}
+
+void
+cycle_take(struct cycle_runner *r, enum cycle_event event, const char *problem)
+{
+    struct cycle *c = r->running;
+    struct error e = ERROR_INIT;
+    enum cycle_state next;
+    if (cycle_fsm_next(c->state, event, &next, &e) != RC_OK) {
+        log_error(&e, "cycle", LOG_U64("cycle", c->number));
+        return;
+    }
+    if (problem[0] != '\0')
+        (void)snprintf(c->problem, sizeof c->problem, "%s", problem);
+    c->state = next;
+    if (next == CYCLE_UNWINDING && c->unwind_until.ns == 0)
+        c->unwind_until = clock_after_ms(clock_mono(), INT64_C(1000) * CYCLE_UNWIND_S);
+    if (catalogue_cycle_state(r->options.catalogue, c->number, cycle_fsm_state_name(next),
+                              cycle_fsm_event_name(event), c->problem, cycle_fsm_is_final(next),
+                              clock_wall(), &e) != RC_OK)
+        log_error(&e, "cannot write down the state of the cycle", LOG_U64("cycle", c->number));
+    log_info("cycle", LOG_U64("cycle", c->number), LOG_TEXT("state", cycle_fsm_state_name(next)),
+             LOG_TEXT("event", cycle_fsm_event_name(event)));
+}
+
+/* ---- what each state does; true: an event was taken, look again */
+
+static const char *
+first_problem(const struct cycle *c)
+{
+    for (size_t i = 0; i < c->count; i++)
+        if (c->sources[i].state == CYCLE_SOURCE_FAILED)
+            return c->sources[i].problem;
+    return "no source is left";
+}
+
+static bool
+do_checking(struct cycle_runner *r)
+{
+    struct cycle *c = r->running;
+    for (size_t i = 0; i < c->count; i++)
+        if (c->sources[i].state == CYCLE_SOURCE_WAITING)
+            cycle_step_order(r, &c->sources[i], KOFFER__STEP_VERB__STEP_CHECK);
+    if (cycle_sources_in(c, CYCLE_SOURCE_CHECK) > 0)
+        return false;
+    bool any = cycle_sources_in(c, CYCLE_SOURCE_CHECKED) > 0;
+    cycle_take(r, any ? CYCLE_CHECKED : CYCLE_NOTHING_LEFT, any ? "" : first_problem(c));
+    return true;
+}
+
+static bool
+do_freezing(struct cycle_runner *r)
+{
+    /* Every kind of source is read live so far: the barrier has nobody to wait for. */
+    cycle_take(r, CYCLE_FROZEN, "");
+    return true;
+}
+
+static bool
+agent_is_busy(const struct cycle *c, const char *agent)
+{
+    for (size_t i = 0; i < c->count; i++)
+        if (c->sources[i].job != 0 && text_equal(c->sources[i].agent, agent))
+            return true;
+    return false;
+}
+
+/* One step at a time per agent, from `from` to the state that `verb` leads to. */
+static void
+order_one_per_agent(struct cycle_runner *r, enum cycle_source_state from, Koffer__StepVerb verb)
+{
+    struct cycle *c = r->running;
+    for (size_t i = 0; i < c->count; i++)
+        if (c->sources[i].state == from && !agent_is_busy(c, c->sources[i].agent))
+            cycle_step_order(r, &c->sources[i], verb);
+}
+
+static bool
+do_capturing(struct cycle_runner *r)
+{
+    struct cycle *c = r->running;
+    order_one_per_agent(r, CYCLE_SOURCE_CHECKED, KOFFER__STEP_VERB__STEP_CAPTURE);
+    if (cycle_sources_in(c, CYCLE_SOURCE_CHECKED) + cycle_sources_in(c, CYCLE_SOURCE_CAPTURE) > 0)
+        return false;
+    bool any = cycle_sources_in(c, CYCLE_SOURCE_CAPTURED) > 0;
+    cycle_take(r, any ? CYCLE_CAPTURED : CYCLE_NOTHING_LEFT, any ? "" : first_problem(c));
+    return true;
+}
+
+static bool
+do_sealing(struct cycle_runner *r)
+{
+    struct cycle *c = r->running;
+    if (c->working)
+        return false;
+    order_one_per_agent(r, CYCLE_SOURCE_CAPTURED, KOFFER__STEP_VERB__STEP_SEAL);
+    if (cycle_sources_in(c, CYCLE_SOURCE_CAPTURED) + cycle_sources_in(c, CYCLE_SOURCE_SEAL) > 0)
+        return false;
+    if (cycle_sources_in(c, CYCLE_SOURCE_SEALED) == 0) {
+        cycle_take(r, CYCLE_NOTHING_LEFT, first_problem(c));
+        return true;
+    }
+    cycle_seal_commit(r);
+    return false;
+}
+
+/* Orders every release that is due; true when there is none left to wait for. */
+static bool
+release_all(struct cycle_runner *r)
+{
+    struct cycle *c = r->running;
+    bool all = true;
+    for (size_t i = 0; i < c->count; i++) {
+        struct cycle_source *s = &c->sources[i];
+        if (s->begun && !s->released && s->job == 0)
+            cycle_step_order(r, s, KOFFER__STEP_VERB__STEP_RELEASE);
+        all = all && (!s->begun || s->released);
+    }
+    return all;
+}
+
+static bool
+do_releasing(struct cycle_runner *r)
+{
+    if (!release_all(r))
+        return false;
+    cycle_take(r, CYCLE_RELEASED, "");
+    return true;
+}
+
+static bool
+do_verifying(struct cycle_runner *r)
+{
+    if (!r->running->working)
+        cycle_seal_verify(r);
+    return false;
+}
+
+static bool
+do_unwinding(struct cycle_runner *r)
+{
+    struct cycle *c = r->running;
+    for (size_t i = 0; i < c->count; i++)
+        if (c->sources[i].job != 0 && c->sources[i].verb != KOFFER__STEP_VERB__STEP_RELEASE)
+            cycle_step_cancel(r, &c->sources[i]);
+    bool late = clock_ms_until(c->unwind_until, clock_mono()) == 0;
+    if (!release_all(r) && !late)
+        return false;
+    for (size_t i = 0; i < c->count; i++) {
+        struct cycle_source *s = &c->sources[i];
+        if (!cycle_source_is_lost(s) && s->state != CYCLE_SOURCE_DONE) {
+            s->state = CYCLE_SOURCE_CANCELLED;
+            s->finished = clock_wall();
+            cycle_source_save(r, s);
+        }
+    }
+    cycle_take(r, c->cancelled ? CYCLE_UNWOUND_CANCELLED : CYCLE_UNWOUND_FAILED, "");
+    return true;
+}
+
+static bool (*const deeds[CYCLE_STATE_COUNT_])(struct cycle_runner *r) = {
+    [CYCLE_CHECKING] = do_checking,   [CYCLE_FREEZING] = do_freezing,
+    [CYCLE_CAPTURING] = do_capturing, [CYCLE_SEALING] = do_sealing,
+    [CYCLE_RELEASING] = do_releasing, [CYCLE_VERIFYING] = do_verifying,
+    [CYCLE_UNWINDING] = do_unwinding,
+};
+
+void
+cycle_advance(struct cycle_runner *r)
+{
+    while (r->running != NULL && deeds[r->running->state] != NULL && deeds[r->running->state](r)) {
+    }
+    if (r->running != NULL && cycle_fsm_is_final(r->running->state))
+        finish(r);
+}
+
+void
+cycle_tick(struct cycle_runner *r)
+{
+    if (r->running == NULL)
+        return;
+    cycle_step_watch(r, clock_mono());
+    cycle_advance(r);
+}

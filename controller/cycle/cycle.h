@@ -1,0 +1,113 @@
+/*
+ * cycle.h -- runs one cycle over all sources (docs/architecture/cycle.md).
+ *
+ *     TRY(cycle_runner_new(&options, &runner, e));
+ *     fleet_owner = cycle_fleet_owner(runner);                 // results, progress, losses come in here
+ *     TRY(cycle_recover(runner, e));                           // what an earlier controller left behind
+ *     TRY(cycle_start(runner, selection, count, "root", &number, e));
+ *     ... cycle_tick(runner) at least once a second ...
+ *
+ * The state of the cycle is in the catalogue before anything is done about it (cycle_fsm.h).  Agents work at
+ * the same time; of one agent's sources one is captured at a time.  A source that fails, or whose agent stays away for
+ * CYCLE_GRACE_MS in the middle of a step, is lost to this cycle; the others go on.  Committing and verifying run
+ * on a thread of their own and come back through the mailbox.
+ *
+ * Threads: one (the controller's loop).  Layer: controller/cycle.
+ */
+#ifndef CONTROLLER_CYCLE_CYCLE_H
+#define CONTROLLER_CYCLE_CYCLE_H
+
+#include "controller/cycle/cycle_fsm.h"
+#include "controller/fleet/data.h"
+#include "controller/fleet/fleet.h"
+#include "controller/fleet/mailbox.h"
+
+enum {
+    CYCLE_GRACE_MS = 60000, /* an agent that was lost in a step may come back within this */
+    CYCLE_CHECK_S = 300,    /* preflight */
+    CYCLE_SEAL_S = 120,     /* signing one record */
+    CYCLE_RELEASE_S = 120,  /* removing staging */
+    CYCLE_UNWIND_S = 60,    /* waiting for cancelled steps before letting go */
+};
+
+struct cycle_runner;
+
+struct cycle_options {
+    struct catalogue *catalogue; /* borrowed, as all below */
+    struct vault *vault;
+    struct data *data;
+    struct mailbox *mailbox;
+    const struct keys_private *signer;
+    uint32_t capture_seconds; /* deadline of one capture */
+};
+
+enum cycle_source_state {
+    CYCLE_SOURCE_WAITING,
+    CYCLE_SOURCE_CHECK,
+    CYCLE_SOURCE_CHECKED,
+    CYCLE_SOURCE_CAPTURE,
+    CYCLE_SOURCE_CAPTURED,
+    CYCLE_SOURCE_SEAL,
+    CYCLE_SOURCE_SEALED,
+    CYCLE_SOURCE_DONE,
+    CYCLE_SOURCE_FAILED,
+    CYCLE_SOURCE_CANCELLED,
+    CYCLE_SOURCE_SKIPPED, /* not asked for */
+};
+
+struct cycle_source {
+    char agent[LIMIT_LABEL + 1], source[LIMIT_LABEL + 1], kind[LIMIT_LABEL + 1];
+    bool required;
+    enum cycle_source_state state;
+    uint64_t job;           /* of the step in flight; 0: none */
+    Koffer__StepVerb verb;  /* of that step */
+    struct mono deadline;   /* when we stop waiting for it */
+    struct mono lost_until; /* {0}: its agent is here */
+    bool begun, released;   /* something to release; done with it */
+    bool incomplete;
+    char problem[ERROR_TEXT_MAX], remedy[256];
+    struct wall started, finished;
+    struct record_totals totals;
+    struct catalogue_progress progress; /* phase points to `phase` */
+    char phase[64];
+    uint64_t sequence;
+    struct id record_name;
+    struct buffer record; /* signed, until committed */
+};
+
+struct cycle {
+    uint64_t number;
+    enum cycle_state state;
+    struct wall started;
+    char started_by[LIMIT_LABEL + 32];
+    char problem[ERROR_TEXT_MAX];
+    bool cancelled, working; /* a worker thread is committing or verifying */
+    bool forget; /* blobs were missing at the commit: agents must not trust their memory */
+    struct mono unwind_until;
+    size_t count;
+    struct cycle_source *sources;
+};
+
+enum rc
+cycle_runner_new(const struct cycle_options *options, struct cycle_runner **out, struct error *e);
+void cycle_runner_free(struct cycle_runner *r); /* waits for the worker thread */
+DEFINE_FREEP(cycle_runner)
+struct fleet_owner cycle_fleet_owner(struct cycle_runner *r);
+/* The fleet needs the owner and the runner needs the fleet: given afterwards. */
+void cycle_set_fleet(struct cycle_runner *r, struct fleet *fleet);
+
+/*
+ * `selection`: "agent.source", "agent" or "source"; none means everything.  RC_EXISTS while a cycle is running, RC_NOT_FOUND when
+ * a selector matches nothing.
+ */
+enum rc cycle_start(struct cycle_runner *r, const char *const *selection, size_t count,
+                    const char *started_by, uint64_t *number, struct error *e);
+/* number 0: whatever runs.  RC_NOT_FOUND when it does not run, RC_INVALID once it is committed. */
+enum rc cycle_cancel(struct cycle_runner *r, uint64_t number, uint64_t *cancelled, struct error *e);
+void cycle_tick(struct cycle_runner *r);
+enum rc cycle_recover(struct cycle_runner *r, struct error *e);
+/* The running cycle, or NULL. */
+const struct cycle *cycle_running(const struct cycle_runner *r);
+const char *cycle_source_state_name(enum cycle_source_state state);
+
+#endif

@@ -1,0 +1,47 @@
+/* cycle_internal.h -- what the files of the cycle share.  Layer: controller/cycle. */
+#ifndef CONTROLLER_CYCLE_CYCLE_INTERNAL_H
+#define CONTROLLER_CYCLE_CYCLE_INTERNAL_H
+
+#include <pthread.h>
+
+#include "controller/cycle/cycle.h"
+
+struct cycle_runner {
+    struct cycle_options options;
+    struct fleet *fleet;
+    struct cycle *running; /* NULL: none */
+    pthread_t worker;      /* valid while running->working */
+};
+
+/* cycle.c: take an event, write it down, then act on the new state. */
+void cycle_take(struct cycle_runner *r, enum cycle_event event, const char *problem);
+/* Look at the sources and do what the state asks for. */
+void cycle_advance(struct cycle_runner *r);
+
+/* cycle_source.c */
+enum rc cycle_sources_choose(struct cycle_runner *r, struct cycle *c, const char *const *selection,
+                             size_t count, struct error *e);
+void cycle_sources_free(struct cycle *c);
+void cycle_source_fail(struct cycle_runner *r, struct cycle_source *s, const char *problem,
+                       const char *remedy);
+void cycle_source_save(struct cycle_runner *r, const struct cycle_source *s);
+bool cycle_source_is_lost(const struct cycle_source *s); /* failed, cancelled or skipped */
+size_t cycle_sources_in(const struct cycle *c, enum cycle_source_state state);
+
+/* cycle_step.c: orders out, results in. */
+void cycle_step_order(struct cycle_runner *r, struct cycle_source *s, Koffer__StepVerb verb);
+void cycle_step_cancel(struct cycle_runner *r, struct cycle_source *s);
+void cycle_step_result(void *runner, const char *agent, const Koffer__StepResult *result);
+void cycle_step_progress(void *runner, const char *agent, const Koffer__Progress *progress);
+void cycle_step_up(void *runner, const char *agent, const uint64_t *jobs, size_t count);
+void cycle_step_lost(void *runner, const char *agent);
+void cycle_step_watch(struct cycle_runner *r, struct mono now); /* deadlines */
+
+/* cycle_seal.c: the two things done on a thread of their own. */
+void cycle_seal_commit(struct cycle_runner *r);
+void cycle_seal_verify(struct cycle_runner *r);
+
+/* Copy a committed record's facts into the catalogue. */
+enum rc cycle_seal_remember(struct cycle_runner *r, struct span record, struct error *e);
+
+#endif

@@ -1,0 +1,138 @@
+/* cycle_recover.c -- after a start: what became of the cycles that an earlier controller left. */
+#include <stdio.h>
+
+#include "common/base/log.h"
+#include "common/base/text.h"
+#include "controller/cycle/cycle_internal.h"
+
+enum { UNFINISHED_MAX = 64 };
+
+struct unfinished {
+    size_t count;
+    struct {
+        uint64_t number;
+        enum cycle_state state;
+    } cycles[UNFINISHED_MAX];
+};
+
+static enum rc
+collect(void *ctx, const struct catalogue_cycle *cy, struct error *e)
+{
+    struct unfinished *u = ctx;
+    enum cycle_state state;
+    TRY(cycle_fsm_state_of(cy->state, &state, e));
+    if (u->count < UNFINISHED_MAX) {
+        u->cycles[u->count].number = cy->number;
+        u->cycles[u->count++].state = state;
+    }
+    return RC_OK;
+}
+
+/* The catalogue is a copy: read what the vault holds and it does not. */
+static enum rc
+learn_fulls(struct cycle_runner *r, struct error *e)
+{
+    struct vault_full *fulls = NULL;
+    size_t count = 0;
+    CLEANUP(buffer_free) struct buffer record = BUFFER_INIT(LIMIT_RECORD);
+    enum rc rc = vault_fulls(r->options.vault, &fulls, &count, e);
+    for (size_t i = 0; rc == RC_OK && i < count; i++) {
+        bool has;
+        rc = catalogue_full_has(r->options.catalogue, fulls[i].number, &has, e);
+        if (rc != RC_OK || has)
+            continue;
+        rc = vault_read_full(r->options.vault, fulls[i].number, &record, e);
+        if (rc == RC_OK)
+            rc = cycle_seal_remember(r, buffer_span(&record), e);
+        log_info("full read from the vault into the catalogue", LOG_U64("full", fulls[i].number));
+    }
+    free(fulls);
+    return rc;
+}
+
+struct transition {
+    struct cycle_runner *r;
+    uint64_t number;
+    enum cycle_state state;
+};
+
+static enum rc
+take(struct transition *t, enum cycle_event event, const char *problem, struct error *e)
+{
+    TRY(cycle_fsm_next(t->state, event, &t->state, e));
+    return catalogue_cycle_state(t->r->options.catalogue, t->number, cycle_fsm_state_name(t->state),
+                                 cycle_fsm_event_name(event), problem, cycle_fsm_is_final(t->state),
+                                 clock_wall(), e);
+}
+
+static enum rc
+find_good(void *ctx, const struct catalogue_full *f, struct error *e)
+{
+    (void)e;
+    *(bool *)ctx = f->good;
+    return RC_OK;
+}
+
+/* The record is in the vault: whatever the catalogue says, the cycle was committed. */
+static enum rc
+complete(struct transition *t, struct error *e)
+{
+    bool good = false;
+    TRY(catalogue_full_find(t->r->options.catalogue, t->number, find_good, &good, e));
+    if (t->state == CYCLE_SEALING)
+        TRY(take(t, CYCLE_COMMITTED, "", e));
+    if (t->state == CYCLE_RELEASING)
+        TRY(take(t, CYCLE_RELEASED, "", e));
+    return take(t, good ? CYCLE_VERIFIED_FULL : CYCLE_VERIFIED_INCOMPLETE,
+                "the controller was stopped before the full was verified: run 'koffer full verify'",
+                e);
+}
+
+static enum rc
+abandon(struct transition *t, struct error *e)
+{
+    const char *why = "the controller was stopped in the middle of the cycle; what was uploaded is "
+                      "not sent twice";
+    TRY(take(t, CYCLE_RESTARTED, why, e));
+    return cycle_fsm_is_final(t->state) ? RC_OK : take(t, CYCLE_UNWOUND_FAILED, why, e);
+}
+
+struct open_sources {
+    struct cycle_runner *r;
+    uint64_t number;
+    bool committed;
+};
+
+/* No source of a cycle that is over may look as if something were still being done. */
+static enum rc
+close_source(void *ctx, const struct catalogue_cycle_source *s, struct error *e)
+{
+    const struct open_sources *open = ctx;
+    if (s->finished.ns != 0)
+        return RC_OK;
+    struct catalogue_cycle_source closed = *s;
+    closed.state = open->committed ? "done" : "failed";
+    closed.problem = open->committed ? "" : "the controller was stopped in the middle of the cycle";
+    closed.finished = clock_wall();
+    return catalogue_cycle_source_set(open->r->options.catalogue, open->number, &closed, e);
+}
+
+enum rc
+cycle_recover(struct cycle_runner *r, struct error *e)
+{
+    struct unfinished u = {0};
+    TRY(learn_fulls(r, e));
+    TRY(catalogue_cycle_unfinished(r->options.catalogue, collect, &u, e));
+    for (size_t i = 0; i < u.count; i++) {
+        struct transition t = {.r = r, .number = u.cycles[i].number, .state = u.cycles[i].state};
+        bool committed;
+        TRY(catalogue_full_has(r->options.catalogue, t.number, &committed, e));
+        TRY_IN(committed ? complete(&t, e) : abandon(&t, e), e, "recover cycle %llu",
+               (unsigned long long)t.number);
+        struct open_sources open = {.r = r, .number = t.number, .committed = committed};
+        TRY(catalogue_cycle_sources(r->options.catalogue, t.number, close_source, &open, e));
+        log_warning("cycle of an earlier controller ended", LOG_U64("cycle", t.number),
+                    LOG_TEXT("state", cycle_fsm_state_name(t.state)));
+    }
+    return RC_OK;
+}

@@ -1,0 +1,260 @@
+/* cycle_seal.c -- commit the full record, then verify what it reaches; both off the loop. */
+#include <stdio.h>
+
+#include "common/base/log.h"
+#include "controller/cycle/cycle_internal.h"
+
+/* What the worker thread gets and gives back; it touches nothing else of the runner. */
+struct work {
+    struct cycle_runner *runner;
+    struct vault *vault;
+    struct mailbox *mailbox;
+    mailbox_work *done;
+    uint64_t number;
+    struct buffer record; /* commit */
+    struct vault_verify_counts counts;
+    char finding[ERROR_TEXT_MAX]; /* verify: the first */
+    enum rc rc;
+    struct error e;
+};
+
+static void
+free_work(struct work *w)
+{
+    buffer_free(&w->record);
+    free(w);
+}
+
+static struct work *
+new_work(struct cycle_runner *r, mailbox_work *done)
+{
+    struct work *w = calloc(1, sizeof *w);
+    if (w == NULL)
+        return NULL;
+    *w = (struct work){
+        .runner = r,
+        .vault = r->options.vault,
+        .mailbox = r->options.mailbox,
+        .done = done,
+        .number = r->running->number,
+        .record = BUFFER_INIT(LIMIT_RECORD),
+        .e = ERROR_INIT,
+    };
+    return w;
+}
+
+/* The thread is joined by whoever takes the work back on the loop. */
+static enum rc
+start(struct cycle_runner *r, struct work *w, void *(*run)(void *), struct error *e)
+{
+    if (pthread_create(&r->worker, NULL, run, w) != 0)
+        return error_set(e, RC_NO_MEMORY, "thread for the vault");
+    r->running->working = true;
+    return RC_OK;
+}
+
+static void
+hand_back(struct work *w)
+{
+    struct error e = ERROR_INIT;
+    if (mailbox_post(w->mailbox, w->done, w, &e) != RC_OK)
+        free_work(w); /* the controller is stopping; recovery will look at the vault */
+}
+
+static void
+take_back(struct work *w)
+{
+    (void)pthread_join(w->runner->worker, NULL);
+    w->runner->running->working = false;
+}
+
+/* ---- commit */
+
+static bool
+is_whole(const struct cycle_source *s)
+{
+    return s->state == CYCLE_SOURCE_SEALED && !s->incomplete;
+}
+
+static enum rc
+previous_full(struct vault *v, struct id *out, struct error *e)
+{
+    struct vault_full *fulls = NULL;
+    size_t count = 0;
+    TRY(vault_fulls(v, &fulls, &count, e));
+    *out = count > 0 ? fulls[count - 1].name : (struct id){{0}};
+    free(fulls);
+    return RC_OK;
+}
+
+static enum rc
+encode(struct cycle_runner *r, struct arena *arena, struct buffer *out, struct error *e)
+{
+    const struct cycle *c = r->running;
+    struct span *archives = arena_alloc(arena, (c->count + 1) * sizeof *archives);
+    struct record_missing *missing = arena_alloc(arena, (c->count + 1) * sizeof *missing);
+    struct record_full full = {
+        .vault = *vault_id(r->options.vault),
+        .number = c->number,
+        .started = c->started,
+        .sealed = clock_wall(),
+        .state = RECORD_FULL,
+        .skew_ns = -1,
+        .archives = archives,
+        .missing = missing,
+    };
+    if (archives == NULL || missing == NULL)
+        return error_set(e, RC_NO_MEMORY, "full record");
+    for (size_t i = 0; i < c->count; i++) {
+        const struct cycle_source *s = &c->sources[i];
+        if (s->required && !is_whole(s))
+            full.state = RECORD_INCOMPLETE;
+        if (s->state == CYCLE_SOURCE_SEALED)
+            archives[full.archive_count++] = buffer_span(&s->record);
+        else
+            missing[full.missing_count++] =
+                (struct record_missing){s->agent, s->source, s->problem};
+    }
+    TRY(previous_full(r->options.vault, &full.previous, e));
+    return record_encode_full(&full, r->options.signer, out, e);
+}
+
+enum rc
+cycle_seal_remember(struct cycle_runner *r, struct span record, struct error *e)
+{
+    CLEANUP(arena_freep) struct arena *arena = arena_new(4 * (size_t)LIMIT_RECORD);
+    struct record_full full;
+    if (arena == NULL)
+        return error_set(e, RC_NO_MEMORY, "record");
+    TRY(record_decode_full(record, arena, &full, e));
+    struct record_archive *archives =
+        arena_alloc(arena, (full.archive_count + 1) * sizeof *archives);
+    if (archives == NULL)
+        return error_set(e, RC_NO_MEMORY, "record");
+    for (size_t i = 0; i < full.archive_count; i++)
+        TRY(record_decode_archive(full.archives[i], arena, &archives[i], e));
+    return catalogue_full_add(r->options.catalogue, &full, archives, e);
+}
+
+static void
+committed(void *ctx)
+{
+    struct work *w = ctx;
+    struct cycle_runner *r = w->runner;
+    struct error e = ERROR_INIT;
+    take_back(w);
+    if (w->rc == RC_OK) {
+        if (cycle_seal_remember(r, buffer_span(&w->record), &e) != RC_OK)
+            log_error(&e,
+                      "the full is committed, but the catalogue cannot note it; restart the "
+                      "controller to read it from the vault",
+                      LOG_U64("full", w->number));
+        cycle_take(r, CYCLE_COMMITTED, "");
+    } else {
+        r->running->forget = w->rc == RC_NOT_FOUND;
+        cycle_take(r, CYCLE_SEAL_FAILED, w->e.text);
+    }
+    free_work(w);
+    cycle_advance(r);
+}
+
+static void *
+run_commit(void *arg)
+{
+    struct work *w = arg;
+    struct id name;
+    w->rc = vault_commit_full(w->vault, buffer_span(&w->record), &name, &w->e);
+    hand_back(w);
+    return NULL;
+}
+
+void
+cycle_seal_commit(struct cycle_runner *r)
+{
+    struct error e = ERROR_INIT;
+    CLEANUP(arena_freep) struct arena *arena = arena_new(LIMIT_RECORD);
+    struct work *w = new_work(r, committed);
+    enum rc rc = w == NULL || arena == NULL ? error_set(&e, RC_NO_MEMORY, "full record")
+                                            : encode(r, arena, &w->record, &e);
+    if (rc == RC_OK)
+        rc = start(r, w, run_commit, &e);
+    if (rc != RC_OK) {
+        if (w != NULL)
+            free_work(w);
+        cycle_take(r, CYCLE_SEAL_FAILED, e.text);
+    }
+}
+
+/* ---- verify */
+
+static void
+keep_finding(void *ctx, const struct vault_finding *f)
+{
+    struct work *w = ctx;
+    log_warning("verification", LOG_U64("full", w->number), LOG_TEXT("finding", f->text));
+    if (w->finding[0] == '\0')
+        (void)snprintf(w->finding, sizeof w->finding, "%s", f->text);
+}
+
+/* A full is good when its record says so and everything it reaches was read and found whole. */
+static bool
+record_is_good(struct cycle_runner *r, uint64_t number)
+{
+    struct error e = ERROR_INIT;
+    CLEANUP(buffer_free) struct buffer bytes = BUFFER_INIT(LIMIT_RECORD);
+    CLEANUP(arena_freep) struct arena *arena = arena_new(4 * (size_t)LIMIT_RECORD);
+    struct record_full full;
+    if (arena == NULL || vault_read_full(r->options.vault, number, &bytes, &e) != RC_OK ||
+        record_decode_full(buffer_span(&bytes), arena, &full, &e) != RC_OK) {
+        log_error(&e, "cannot read a record that was just committed", LOG_U64("full", number));
+        return false;
+    }
+    return full.state == RECORD_FULL;
+}
+
+static void
+verified(void *ctx)
+{
+    struct work *w = ctx;
+    struct cycle_runner *r = w->runner;
+    struct error e = ERROR_INIT;
+    take_back(w);
+    bool whole = w->rc == RC_OK && w->counts.damaged == 0 && w->counts.missing == 0;
+    bool good = record_is_good(r, w->number);
+    if (whole &&
+        catalogue_full_verified(r->options.catalogue, w->number, clock_wall(), &e) != RC_OK)
+        log_error(&e, "cannot note the verification", LOG_U64("full", w->number));
+    const char *problem = w->rc != RC_OK ? w->e.text
+                          : !whole       ? w->finding
+                          : !good        ? "a required source is missing or not whole"
+                                         : "";
+    cycle_take(r, whole && good ? CYCLE_VERIFIED_FULL : CYCLE_VERIFIED_INCOMPLETE, problem);
+    free_work(w);
+    cycle_advance(r);
+}
+
+static void *
+run_verify(void *arg)
+{
+    struct work *w = arg;
+    const struct vault_verify_options options = {
+        .finding = keep_finding, .ctx = w, .only_full = w->number};
+    w->rc = vault_verify(w->vault, &options, &w->counts, &w->e);
+    hand_back(w);
+    return NULL;
+}
+
+void
+cycle_seal_verify(struct cycle_runner *r)
+{
+    struct error e = ERROR_INIT;
+    struct work *w = new_work(r, verified);
+    enum rc rc = w == NULL ? error_set(&e, RC_NO_MEMORY, "verification") : RC_OK;
+    if (rc == RC_OK)
+        rc = start(r, w, run_verify, &e);
+    if (rc != RC_OK) {
+        if (w != NULL)
+            free_work(w);
+        cycle_take(r, CYCLE_VERIFIED_INCOMPLETE, e.text);
+    }
+}
