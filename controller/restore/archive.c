@@ -1,0 +1,73 @@
+/* archive.c -- see archive.h. */
+#include "controller/restore/archive.h"
+
+#include <stdio.h>
+
+#include "common/base/text.h"
+
+enum rc
+archive_load(struct vault *v, uint64_t number, struct arena *arena, struct archive_set *out,
+             struct error *e)
+{
+    CLEANUP(buffer_free) struct buffer bytes = BUFFER_INIT(LIMIT_RECORD);
+    TRY(vault_read_full(v, number, &bytes, e));
+    uint8_t *kept = arena_alloc(arena, bytes.len);
+    if (kept == NULL)
+        return error_set(e, RC_NO_MEMORY, "record of full %llu", (unsigned long long)number);
+    memcpy(kept, bytes.data, bytes.len);
+    TRY_IN(record_decode_full(span_of(kept, bytes.len), arena, &out->full, e), e, "full %llu",
+           (unsigned long long)number);
+
+    struct record_archive *archives =
+        arena_alloc(arena, (out->full.archive_count + 1) * sizeof *archives);
+    if (archives == NULL)
+        return error_set(e, RC_NO_MEMORY, "record of full %llu", (unsigned long long)number);
+    for (size_t i = 0; i < out->full.archive_count; i++)
+        TRY_IN(record_decode_archive(out->full.archives[i], arena, &archives[i], e), e, "full %llu",
+               (unsigned long long)number);
+    out->archives = archives;
+    return RC_OK;
+}
+
+static bool
+matches(const struct record_archive *a, const char *name)
+{
+    char both[2 * LIMIT_LABEL + 2];
+    (void)snprintf(both, sizeof both, "%s.%s", a->host, a->source);
+    return text_equal(both, name) || text_equal(a->source, name);
+}
+
+static enum rc
+complain(const struct archive_set *set, enum rc code, const char *name, struct error *e)
+{
+    char list[300] = "", shown[2 * LIMIT_LABEL];
+    size_t used = 0;
+    for (size_t i = 0; i < set->full.archive_count && used < sizeof list; i++) {
+        int n = snprintf(list + used, sizeof list - used, "%s%s.%s", i > 0 ? ", " : "",
+                         set->archives[i].host, set->archives[i].source);
+        used += n > 0 ? (size_t)n : 0;
+    }
+    return error_set(e, code, "%s '%s' in full %llu; it holds: %s",
+                     code == RC_NOT_FOUND ? "there is no archive"
+                                          : "more than one archive is named",
+                     text_escape(span_of(name, strlen(name)), shown, sizeof shown),
+                     (unsigned long long)set->full.number, list);
+}
+
+enum rc
+archive_select(const struct archive_set *set, const char *name, const struct record_archive **out,
+               struct error *e)
+{
+    const struct record_archive *found = NULL;
+    for (size_t i = 0; i < set->full.archive_count; i++) {
+        if (!matches(&set->archives[i], name))
+            continue;
+        if (found != NULL)
+            return complain(set, RC_INVALID, name, e);
+        found = &set->archives[i];
+    }
+    if (found == NULL)
+        return complain(set, RC_NOT_FOUND, name, e);
+    *out = found;
+    return RC_OK;
+}

@@ -1,0 +1,30 @@
+/*
+ * archive.h -- find an archive in a full and open its tree.
+ *
+ *     TRY(archive_load(vault, 17, arena, &set, e));               // the record, decoded and checked
+ *     TRY(archive_select(&set, "imap1.spool", &archive, e));      // or "spool" when only one agent has it
+ *     TRY(record_open_root(archive, custody_key, &root, e));
+ *
+ * Everything lives in the arena.  Threads: any.  Layer: controller/restore.
+ */
+#ifndef CONTROLLER_RESTORE_ARCHIVE_H
+#define CONTROLLER_RESTORE_ARCHIVE_H
+
+#include "controller/vault/vault.h"
+
+/* A record of LIMIT_RECORD, and what decoding makes of it. */
+#define ARCHIVE_ARENA (4u * LIMIT_RECORD)
+
+struct archive_set {
+    struct record_full full;
+    const struct record_archive *archives; /* full.archive_count */
+};
+
+/* RC_NOT_FOUND when the vault holds no such full. */
+enum rc archive_load(struct vault *v, uint64_t full, struct arena *arena, struct archive_set *out,
+                     struct error *e);
+/* RC_NOT_FOUND, RC_INVALID when ambiguous; the message lists what there is. */
+enum rc archive_select(const struct archive_set *set, const char *name,
+                       const struct record_archive **out, struct error *e);
+
+#endif

@@ -1,0 +1,70 @@
+/*
+ * jobs.h -- long work that an operator asked for: verifications and restores, with progress and cancel.
+ *
+ * Verifications and restores to the controller's own disk run on threads of their own; a restore through an agent
+ * is one STEP_RESTORE there.  A finished job is remembered until JOBS_KEPT newer ones have come.
+ *
+ *     TRY(jobs_verify(jobs, 0, &job, e));                      // everything; else one full
+ *     TRY(jobs_restore(jobs, &request, &job, e));
+ *     TRY(jobs_status(jobs, job, &status, e));
+ *
+ * Threads: one (the controller's loop).  Layer: controller/restore.
+ */
+#ifndef CONTROLLER_RESTORE_JOBS_H
+#define CONTROLLER_RESTORE_JOBS_H
+
+#include <stdatomic.h>
+
+#include "common/tree/unpack.h"
+#include "controller/fleet/data.h"
+#include "controller/fleet/fleet.h"
+#include "controller/fleet/mailbox.h"
+
+enum { JOBS_KEPT = 64, JOBS_RUNNING_MAX = 8, JOBS_FINDINGS_MAX = 100 };
+
+struct jobs;
+
+struct jobs_options {
+    struct vault *vault; /* borrowed, as all below */
+    struct catalogue *catalogue;
+    struct data *data;
+    struct mailbox *mailbox;
+    const struct keys_private *custody; /* NULL: the controller cannot open archives */
+    uint32_t restore_seconds;           /* deadline of a restore through an agent */
+};
+
+enum jobs_kind { JOBS_VERIFY_FULL, JOBS_VERIFY_VAULT, JOBS_RESTORE };
+
+struct jobs_status { /* borrowed until the next call */
+    uint64_t job;
+    enum jobs_kind kind;
+    bool final;
+    enum rc rc; /* when final */
+    uint64_t done, total;
+    const char *unit, *text, *remedy;
+    size_t finding_count;
+    const char *const *findings;
+    struct vault_verify_counts verified;
+    Koffer__RestoreCounts restored;
+    struct wall started, finished;
+};
+
+enum rc jobs_new(const struct jobs_options *options, struct jobs **out, struct error *e);
+void jobs_free(struct jobs *j); /* cancels and waits */
+DEFINE_FREEP(jobs)
+void jobs_set_fleet(struct jobs *j, struct fleet *fleet);
+
+/* full 0: the whole vault. */
+enum rc jobs_verify(struct jobs *j, uint64_t full, uint64_t *job, struct error *e);
+enum rc
+jobs_restore(struct jobs *j, const Koffer__RestoreRequest *request, uint64_t *job, struct error *e);
+enum rc jobs_status(struct jobs *j, uint64_t job, struct jobs_status *out, struct error *e);
+enum rc jobs_cancel(struct jobs *j, uint64_t job, struct error *e);
+const char *jobs_kind_name(enum jobs_kind kind);
+
+/* From the fleet, for restores through agents; unknown jobs are left alone. */
+void jobs_result(struct jobs *j, const char *agent, const Koffer__StepResult *result);
+void jobs_progress(struct jobs *j, const char *agent, const Koffer__Progress *progress);
+void jobs_agent_lost(struct jobs *j, const char *agent);
+
+#endif

@@ -1,0 +1,54 @@
+/* jobs_internal.h -- what the files of the jobs share.  Layer: controller/restore. */
+#ifndef CONTROLLER_RESTORE_JOBS_INTERNAL_H
+#define CONTROLLER_RESTORE_JOBS_INTERNAL_H
+
+#include <pthread.h>
+
+#include "controller/restore/archive.h"
+#include "controller/restore/jobs.h"
+
+struct job {
+    struct jobs *jobs;
+    uint64_t id;
+    enum jobs_kind kind;
+    bool threaded; /* a thread to join */
+    bool final;
+    pthread_t thread;
+    _Atomic(bool) cancel;
+    _Atomic(uint64_t) done, total;
+    pthread_mutex_t lock; /* findings, while the thread runs */
+    char *findings[JOBS_FINDINGS_MAX];
+    size_t finding_count;
+    enum rc rc;
+    struct error e;
+    char remedy[256], text[ERROR_TEXT_MAX];
+    struct wall started, finished;
+    uint64_t full; /* verify */
+    struct vault_verify_counts verified;
+    struct unpack_counts restored;
+    char agent[LIMIT_LABEL + 1]; /* restore through this agent; "" here */
+    char source[2 * LIMIT_LABEL + 2], *path, *target;
+    bool dry_run, replace;
+};
+
+struct jobs {
+    struct jobs_options options;
+    struct fleet *fleet;
+    struct job *all[JOBS_KEPT];
+    size_t count;
+    uint64_t next;
+};
+
+/* jobs.c */
+enum rc jobs_add(struct jobs *j, enum jobs_kind kind, struct job **out, struct error *e);
+void jobs_drop(struct jobs *j, struct job *job);
+enum rc jobs_run(struct job *job, void *(*run)(void *), struct error *e);
+/* On the job's thread, last: gives the job back to the loop. */
+void *jobs_thread_done(struct job *job);
+void jobs_finish(struct job *job);
+void jobs_finding(struct job *job, const char *text);
+
+/* jobs_restore.c */
+enum rc jobs_restore_start(struct job *job, const Koffer__RestoreRequest *request, struct error *e);
+
+#endif

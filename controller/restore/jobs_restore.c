@@ -1,0 +1,306 @@
+/* jobs_restore.c -- restores: onto the controller's own disk, or through an agent.  See jobs.h. */
+#include <fcntl.h>
+#include <stdio.h>
+
+#include "common/base/log.h"
+#include "common/base/text.h"
+#include "common/sys/file.h"
+#include "controller/restore/jobs_internal.h"
+#include "proto/message.h"
+
+static void
+report_item(void *ctx, const char *path, const struct error *why)
+{
+    char text[ERROR_TEXT_MAX], shown[256];
+    (void)snprintf(text, sizeof text, "%s: %s",
+                   text_escape(span_of(path, strlen(path)), shown, sizeof shown), why->text);
+    jobs_finding(ctx, text);
+}
+
+/* ---- on this machine */
+
+static enum rc
+unpack_one(struct job *job, const struct record_archive *archive, int target, struct error *e)
+{
+    CLEANUP(arena_freep) struct arena *arena = arena_new(4 * (size_t)LIMIT_BLOB_PLAIN);
+    CLEANUP(tree_reader_freep) struct tree_reader *reader = NULL;
+    struct blob_source *source = vault_source(job->jobs->options.vault);
+    struct blob_ref root;
+    struct node_entry entry;
+    bool found;
+    if (arena == NULL)
+        return error_set(e, RC_NO_MEMORY, "restore");
+    TRY(record_open_root(archive, job->jobs->options.custody, &root, e));
+    TRY(tree_reader_new(source, &reader, e));
+    TRY(tree_find(reader, &root, job->path, arena, &found, &entry, e));
+    if (!found) {
+        char shown[256];
+        return error_set(e, RC_NOT_FOUND, "there is no '%s' in %s.%s; see 'koffer full ls'",
+                         text_escape(span_of(job->path, strlen(job->path)), shown, sizeof shown),
+                         archive->host, archive->source);
+    }
+    const struct unpack_options options = {
+        .dry_run = job->dry_run,
+        .existing = job->replace ? UNPACK_REPLACE : UNPACK_KEEP,
+        .cancel = &job->cancel,
+        .counts = &job->restored,
+        .report = report_item,
+        .report_ctx = job,
+    };
+    return unpack(source, &entry, target, &options, e);
+}
+
+/* Every archive goes into a directory of its own, named as the operator names it. */
+static enum rc
+unpack_all(struct job *job, const struct archive_set *set, int target, struct error *e)
+{
+    enum rc first = RC_OK;
+    for (size_t i = 0; i < set->full.archive_count; i++) {
+        const struct record_archive *a = &set->archives[i];
+        char name[2 * LIMIT_LABEL + 2];
+        CLEANUP(own_closep) int below = -1;
+        struct error here = ERROR_INIT;
+        (void)snprintf(name, sizeof name, "%s.%s", a->host, a->source);
+        enum rc rc = job->dry_run ? RC_OK : file_make_directory(target, name, 0700, &here);
+        if (rc == RC_OK && !job->dry_run)
+            rc = file_open_directory(target, name, &below, &here);
+        if (rc == RC_OK)
+            rc = unpack_one(job, a, job->dry_run ? target : below, &here);
+        if (rc != RC_OK && first == RC_OK) {
+            first = rc;
+            *e = here;
+            (void)error_context(e, "%s", name);
+        }
+        if (rc == RC_CANCELLED || rc == RC_NO_SPACE)
+            break;
+    }
+    return first;
+}
+
+static uint64_t
+bytes_of(const struct archive_set *set, const struct record_archive *one)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < set->full.archive_count; i++)
+        if (one == NULL || one == &set->archives[i])
+            bytes += set->archives[i].totals.bytes;
+    return bytes;
+}
+
+static enum rc
+restore_here(struct job *job, struct error *e)
+{
+    CLEANUP(arena_freep) struct arena *arena = arena_new(ARCHIVE_ARENA);
+    CLEANUP(own_closep) int target = -1;
+    struct archive_set set;
+    const struct record_archive *one = NULL;
+    if (arena == NULL)
+        return error_set(e, RC_NO_MEMORY, "restore");
+    TRY(archive_load(job->jobs->options.vault, job->full, arena, &set, e));
+    if (job->source[0] != '\0')
+        TRY(archive_select(&set, job->source, &one, e));
+    if (!job->dry_run)
+        TRY_IN(file_make_directory(AT_FDCWD, job->target, 0700, e), e, "target");
+    TRY_IN(file_open_directory(AT_FDCWD, job->dry_run ? "/" : job->target, &target, e), e,
+           "target");
+    if (job->path[0] == '\0')
+        atomic_store(&job->total, bytes_of(&set, one));
+    return one != NULL ? unpack_one(job, one, target, e) : unpack_all(job, &set, target, e);
+}
+
+static void
+summarise(struct job *job)
+{
+    char size[TEXT_SIZE_MAX];
+    (void)snprintf(job->text, sizeof job->text,
+                   "%s %llu files, %llu directories, %llu others, %s%s",
+                   job->dry_run ? "would restore" : "restored",
+                   (unsigned long long)atomic_load(&job->restored.files),
+                   (unsigned long long)atomic_load(&job->restored.directories),
+                   (unsigned long long)atomic_load(&job->restored.others),
+                   text_size(atomic_load(&job->restored.bytes), size),
+                   atomic_load(&job->restored.existing_kept) > 0
+                       ? "; what existed already was kept (--replace overwrites)"
+                       : "");
+}
+
+static void *
+run_restore(void *arg)
+{
+    struct job *job = arg;
+    job->rc = restore_here(job, &job->e);
+    if (job->rc == RC_OK)
+        summarise(job);
+    return jobs_thread_done(job);
+}
+
+/* ---- through an agent */
+
+struct receiver {
+    struct keys_public key;
+    bool enrolled;
+};
+
+static enum rc
+take_receiver(void *ctx, const struct catalogue_peer *p, struct error *e)
+{
+    (void)e;
+    *(struct receiver *)ctx = (struct receiver){.key = p->receiving, .enrolled = p->enrolled};
+    return RC_OK;
+}
+
+static enum rc
+order_restore(struct job *job, const struct record_archive *archive, struct error *e)
+{
+    struct jobs *j = job->jobs;
+    struct receiver receiver = {.enrolled = false};
+    struct blob_ref root;
+    struct record_recipient sealed;
+    struct id token;
+    Koffer__StepOrder order;
+    Koffer__RestoreOrder restore;
+
+    TRY(catalogue_peer_find(j->options.catalogue, CERTIFICATE_AGENT, job->agent, take_receiver,
+                            &receiver, e));
+    if (!receiver.enrolled)
+        return error_set(e, RC_NOT_FOUND, "agent '%s' is not enrolled", job->agent);
+    TRY(record_open_root(archive, j->options.custody, &root, e));
+    TRY(record_seal_root(vault_id(j->options.vault), &root, &receiver.key, 1, &sealed, e));
+    TRY(data_expect(j->options.data, job->id, job->agent, DATA_RESTORE, &token, e));
+
+    koffer__restore_order__init(&restore);
+    restore.root_id = message_bytes(root.id.bytes, ID_SIZE);
+    restore.root_sealed = message_bytes(sealed.sealed, KEYS_SEALED_SIZE);
+    restore.path = job->path;
+    restore.target = job->target;
+    restore.dry_run = job->dry_run;
+    restore.replace = job->replace;
+    koffer__step_order__init(&order);
+    order.job = job->id;
+    order.cycle = job->full;
+    order.verb = KOFFER__STEP_VERB__STEP_RESTORE;
+    order.token = message_bytes(token.bytes, ID_SIZE);
+    order.deadline_seconds = j->options.restore_seconds;
+    order.restore = &restore;
+    enum rc rc = fleet_order(j->fleet, job->agent, &order, e);
+    if (rc != RC_OK)
+        data_forget(j->options.data, job->id);
+    return rc;
+}
+
+static enum rc
+start_remote(struct job *job, struct error *e)
+{
+    CLEANUP(arena_freep) struct arena *arena = arena_new(ARCHIVE_ARENA);
+    struct archive_set set;
+    const struct record_archive *archive;
+    if (arena == NULL)
+        return error_set(e, RC_NO_MEMORY, "restore");
+    if (job->source[0] == '\0')
+        return error_set(e, RC_INVALID,
+                         "a restore through an agent needs one source: write "
+                         "FULL:AGENT.SOURCE");
+    TRY(archive_load(job->jobs->options.vault, job->full, arena, &set, e));
+    TRY(archive_select(&set, job->source, &archive, e));
+    if (job->path[0] == '\0')
+        atomic_store(&job->total, archive->totals.bytes);
+    return order_restore(job, archive, e);
+}
+
+static struct job *
+remote_job(struct jobs *j, const char *agent, uint64_t id)
+{
+    for (size_t i = 0; i < j->count; i++)
+        if (j->all[i]->id == id && !j->all[i]->final && text_equal(j->all[i]->agent, agent))
+            return j->all[i];
+    return NULL;
+}
+
+static void
+end_remote(struct job *job)
+{
+    data_forget(job->jobs->options.data, job->id);
+    if (job->rc == RC_OK)
+        summarise(job);
+    jobs_finish(job);
+}
+
+void
+jobs_result(struct jobs *j, const char *agent, const Koffer__StepResult *result)
+{
+    struct job *job = remote_job(j, agent, result->job);
+    if (job == NULL)
+        return;
+    if (result->restored != NULL) {
+        const Koffer__RestoreCounts *n = result->restored;
+        atomic_store(&job->restored.files, n->files);
+        atomic_store(&job->restored.directories, n->directories);
+        atomic_store(&job->restored.others, n->others);
+        atomic_store(&job->restored.bytes, n->bytes);
+        atomic_store(&job->restored.skipped, n->skipped);
+        atomic_store(&job->restored.failed, n->failed);
+        atomic_store(&job->restored.existing_kept, n->existing_kept);
+        atomic_store(&job->restored.owners_not_set, n->owners_not_set);
+    }
+    for (size_t i = 0; i < result->n_warnings; i++)
+        jobs_finding(job, result->warnings[i]);
+    if (result->code != RC_OK) {
+        enum rc code = result->code < RC_COUNT_ ? (enum rc)result->code : RC_IO;
+        job->rc = error_set(&job->e, code, "agent '%s': %s", agent, result->text);
+        (void)snprintf(job->remedy, sizeof job->remedy, "%s", result->remedy);
+    }
+    end_remote(job);
+}
+
+void
+jobs_progress(struct jobs *j, const char *agent, const Koffer__Progress *progress)
+{
+    struct job *job = remote_job(j, agent, progress->job);
+    if (job == NULL)
+        return;
+    atomic_store(&job->restored.bytes, progress->bytes);
+    atomic_store(&job->restored.files, progress->files);
+}
+
+void
+jobs_agent_lost(struct jobs *j, const char *agent)
+{
+    for (size_t i = 0; i < j->count; i++) {
+        struct job *job = j->all[i];
+        if (job->final || !text_equal(job->agent, agent))
+            continue;
+        job->rc = error_set(&job->e, RC_AGAIN, "agent '%s' was lost during the restore", agent);
+        (void)snprintf(job->remedy, sizeof job->remedy,
+                       "start it again: what is there already is not restored twice");
+        end_remote(job);
+    }
+}
+
+/* ---- both */
+
+enum rc
+jobs_restore_start(struct job *job, const Koffer__RestoreRequest *request, struct error *e)
+{
+    struct jobs *j = job->jobs;
+    if (j->options.custody == NULL)
+        return error_set(e, RC_DENIED, "the controller holds no key that opens fulls");
+    if (request->target[0] != '/')
+        return error_set(e, RC_INVALID, "the target '%.200s' is not an absolute path",
+                         request->target);
+    if (strlen(request->source) >= sizeof job->source || strlen(request->agent) > LIMIT_LABEL)
+        return error_set(e, RC_INVALID, "the name of the source or agent is too long");
+    job->path = strdup(request->path);
+    job->target = strdup(request->target);
+    if (job->path == NULL || job->target == NULL)
+        return error_set(e, RC_NO_MEMORY, "restore");
+    (void)snprintf(job->source, sizeof job->source, "%s", request->source);
+    (void)snprintf(job->agent, sizeof job->agent, "%s", request->agent);
+    job->dry_run = request->dry_run;
+    job->replace = request->replace;
+    job->full = request->full;
+    if (job->full == 0)
+        TRY(catalogue_full_newest(j->options.catalogue, &job->full, e));
+    if (job->full == 0)
+        return error_set(e, RC_NOT_FOUND, "there is no good full yet");
+    return job->agent[0] != '\0' ? start_remote(job, e) : jobs_run(job, run_restore, e);
+}
