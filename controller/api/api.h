@@ -1,0 +1,38 @@
+/*
+ * api.h -- what operators ask: one table of verbs, each with its request message and its answer.
+ *
+ * Every hub event that is not an agent's comes here.  The local socket (root) and operators' certificates may use all verbs;
+ * a verb that is not in the table is refused.  Answers are made in an arena and sent at once; long work becomes a job.
+ *
+ * Threads: one (the controller's loop).  Layer: controller/api.
+ */
+#ifndef CONTROLLER_API_API_H
+#define CONTROLLER_API_API_H
+
+#include "controller/cycle/cycle.h"
+#include "controller/restore/jobs.h"
+
+struct api;
+
+struct api_options {
+    struct hub *hub; /* borrowed, as all below */
+    struct catalogue *catalogue;
+    struct vault *vault;
+    struct fleet *fleet;
+    struct cycle_runner *cycles;
+    struct jobs *jobs;
+    const struct keys_private *custody; /* NULL: none here */
+    const char *cluster, *controller, *enroll_url;
+    const struct id *spki; /* of the controller's certificate, for tokens */
+    uint32_t token_seconds;
+    /* Called when a token was made: the enrolment listener must be open. */
+    void (*token_made)(void *ctx);
+    void *ctx;
+};
+
+enum rc api_new(const struct api_options *options, struct api **out, struct error *e);
+void api_free(struct api *a);
+DEFINE_FREEP(api)
+void api_event(struct api *a, const struct hub_event *event);
+
+#endif

@@ -1,0 +1,276 @@
+/* api_peers.c -- status, agents, operators, sources. */
+#include <stdio.h>
+
+#include "common/base/log.h"
+#include "common/crypto/token.h"
+#include "controller/api/api_internal.h"
+
+/* ---- tokens */
+
+static enum rc
+invite(struct api_call *call, enum certificate_role role, struct error *e)
+{
+    const struct api_options *o = &call->api->options;
+    const Koffer__NameRequest *request = (const Koffer__NameRequest *)call->request;
+    struct wall now = clock_wall();
+    struct wall until = {now.ns + (int64_t)o->token_seconds * CLOCK_NS_PER_SECOND};
+    struct token token = {.role = role, .expires = until, .spki = *o->spki};
+    struct id hash;
+    Koffer__Token *reply = API_NEW(call, Koffer__Token);
+    char *text = arena_alloc(call->arena, TOKEN_TEXT_SIZE);
+    if (reply == NULL || text == NULL)
+        return error_set(e, RC_NO_MEMORY, "token");
+
+    TRY(text_check_name(role == CERTIFICATE_AGENT ? "host name" : "operator name", request->name,
+                        e));
+    TRY(keys_random(token.secret.bytes, ID_SIZE, e));
+    (void)snprintf(token.name, sizeof token.name, "%s", request->name);
+    (void)snprintf(token.controller, sizeof token.controller, "%s", o->controller);
+    (void)snprintf(token.url, sizeof token.url, "%s", o->enroll_url);
+    TRY(digest_sha256(span_of(token.secret.bytes, ID_SIZE), &hash, e));
+    TRY(catalogue_peer_invite(o->catalogue, role, request->name, request->replace, &hash, until,
+                              now, e));
+    TRY(token_encode(&token, text, e));
+    o->token_made(o->ctx);
+    log_info("token made", LOG_TEXT("for", request->name), LOG_TEXT("by", call->who));
+
+    koffer__token__init(reply);
+    reply->token = text;
+    reply->expires = until.ns;
+    reply->enroll_url = api_text(call, o->enroll_url);
+    call->reply = &reply->base;
+    return RC_OK;
+}
+
+enum rc
+api_agent_add(struct api_call *call, struct error *e)
+{
+    return invite(call, CERTIFICATE_AGENT, e);
+}
+
+enum rc
+api_operator_add(struct api_call *call, struct error *e)
+{
+    return invite(call, CERTIFICATE_OPERATOR, e);
+}
+
+/* ---- lists */
+
+struct listing {
+    struct api_call *call;
+    struct api_list list;
+    struct wall now;
+};
+
+static enum rc
+add_source(void *ctx, const struct catalogue_source *s, struct error *e)
+{
+    struct listing *l = ctx;
+    Koffer__Source *out = API_NEW(l->call, Koffer__Source);
+    TRY(api_push(l->call, &l->list, out, e));
+    koffer__source__init(out);
+    out->name = api_text(l->call, s->name);
+    out->kind = api_text(l->call, s->kind);
+    out->required = s->required;
+    out->description = api_text(l->call, s->description);
+    return RC_OK;
+}
+
+static const char *
+agent_state(const struct api *a, const struct catalogue_peer *p, struct wall now)
+{
+    if (fleet_is_connected(a->options.fleet, p->name))
+        return "connected";
+    if (p->enrolled)
+        return p->last_seen.ns != 0 ? "lost" : "enrolled";
+    return p->token_until.ns > now.ns ? "waiting" : "expired";
+}
+
+static enum rc
+add_agent(void *ctx, const struct catalogue_peer *p, struct error *e)
+{
+    struct listing *l = ctx;
+    struct api *a = l->call->api;
+    char key[ID_TEXT_SIZE];
+    struct listing sources = {.call = l->call};
+    Koffer__Agent *out = API_NEW(l->call, Koffer__Agent);
+    TRY(api_push(l->call, &l->list, out, e));
+    koffer__agent__init(out);
+    text_hex(span_of(p->signing.bytes, KEYS_PUBLIC_SIZE), key);
+    out->name = api_text(l->call, p->name);
+    out->state = api_text(l->call, agent_state(a, p, l->now));
+    out->version = api_text(l->call, p->version);
+    out->system = api_text(l->call, p->system);
+    out->address = api_text(l->call, p->address);
+    out->last_seen = p->last_seen.ns;
+    out->enrolled = p->enrolled_at.ns;
+    out->certificate_until = p->certificate_until.ns;
+    out->clock_offset = p->clock_offset_ns;
+    out->signing_key = p->enrolled ? api_text(l->call, key) : message_text("");
+    out->problem = api_text(l->call, fleet_problem(a->options.fleet, p->name));
+    TRY(catalogue_source_each(a->options.catalogue, p->name, add_source, &sources, e));
+    out->n_sources = sources.list.count;
+    out->sources = (Koffer__Source **)sources.list.items;
+    return RC_OK;
+}
+
+enum rc
+api_agent_list(struct api_call *call, struct error *e)
+{
+    struct listing l = {.call = call, .now = clock_wall()};
+    Koffer__AgentList *reply = API_NEW(call, Koffer__AgentList);
+    if (reply == NULL)
+        return error_set(e, RC_NO_MEMORY, "agents");
+    TRY(catalogue_peer_each(call->api->options.catalogue, CERTIFICATE_AGENT, add_agent, &l, e));
+    koffer__agent_list__init(reply);
+    reply->n_agents = l.list.count;
+    reply->agents = (Koffer__Agent **)l.list.items;
+    call->reply = &reply->base;
+    return RC_OK;
+}
+
+static enum rc
+add_operator(void *ctx, const struct catalogue_peer *p, struct error *e)
+{
+    struct listing *l = ctx;
+    Koffer__Operator *out = API_NEW(l->call, Koffer__Operator);
+    TRY(api_push(l->call, &l->list, out, e));
+    koffer__operator__init(out);
+    out->name = api_text(l->call, p->name);
+    out->state = message_text(p->enrolled                    ? "enrolled"
+                              : p->token_until.ns > l->now.ns ? "waiting"
+                                                              : "expired");
+    out->enrolled = p->enrolled_at.ns;
+    out->last_seen = p->last_seen.ns;
+    out->certificate_until = p->certificate_until.ns;
+    return RC_OK;
+}
+
+enum rc
+api_operator_list(struct api_call *call, struct error *e)
+{
+    struct listing l = {.call = call, .now = clock_wall()};
+    Koffer__OperatorList *reply = API_NEW(call, Koffer__OperatorList);
+    if (reply == NULL)
+        return error_set(e, RC_NO_MEMORY, "operators");
+    TRY(catalogue_peer_each(call->api->options.catalogue, CERTIFICATE_OPERATOR, add_operator, &l,
+                            e));
+    koffer__operator_list__init(reply);
+    reply->n_operators = l.list.count;
+    reply->operators = (Koffer__Operator **)l.list.items;
+    call->reply = &reply->base;
+    return RC_OK;
+}
+
+static enum rc
+add_source_status(void *ctx, const struct catalogue_source *s, struct error *e)
+{
+    struct listing *l = ctx;
+    struct listing one = {.call = l->call};
+    Koffer__SourceStatus *out = API_NEW(l->call, Koffer__SourceStatus);
+    TRY(api_push(l->call, &l->list, out, e));
+    koffer__source_status__init(out);
+    TRY(add_source(&one, s, e));
+    out->agent = api_text(l->call, s->agent);
+    out->source = (Koffer__Source *)one.list.items[0];
+    out->connected = fleet_is_connected(l->call->api->options.fleet, s->agent);
+    out->last_full = s->last_full;
+    out->last_good = s->last_good.ns;
+    out->last_problem = api_text(l->call, s->last_problem);
+    return RC_OK;
+}
+
+enum rc
+api_source_list(struct api_call *call, struct error *e)
+{
+    struct listing l = {.call = call};
+    Koffer__SourceStatusList *reply = API_NEW(call, Koffer__SourceStatusList);
+    if (reply == NULL)
+        return error_set(e, RC_NO_MEMORY, "sources");
+    TRY(catalogue_source_each(call->api->options.catalogue, NULL, add_source_status, &l, e));
+    koffer__source_status_list__init(reply);
+    reply->n_sources = l.list.count;
+    reply->sources = (Koffer__SourceStatus **)l.list.items;
+    call->reply = &reply->base;
+    return RC_OK;
+}
+
+/* ---- status */
+
+struct survey {
+    struct listing problems;
+    uint32_t agents;
+};
+
+static enum rc
+look_at_agent(void *ctx, const struct catalogue_peer *p, struct error *e)
+{
+    struct survey *s = ctx;
+    struct api_call *call = s->problems.call;
+    const struct fleet *fleet = call->api->options.fleet;
+    const char *problem = fleet_problem(fleet, p->name);
+    if (!p->enrolled)
+        return RC_OK;
+    s->agents++;
+    if (!fleet_is_connected(fleet, p->name))
+        TRY(api_push(call, &s->problems.list,
+                     arena_printf(call->arena, "agent %s is not connected", p->name), e));
+    if (problem[0] != '\0')
+        TRY(api_push(call, &s->problems.list,
+                     arena_printf(call->arena, "agent %s: %s", p->name, problem), e));
+    return RC_OK;
+}
+
+static enum rc
+look_at_source(void *ctx, const struct catalogue_source *src, struct error *e)
+{
+    struct survey *s = ctx;
+    struct api_call *call = s->problems.call;
+    if (!src->required || src->last_full != 0)
+        return RC_OK;
+    return api_push(call, &s->problems.list,
+                    arena_printf(call->arena, "source %s.%s is in no full yet", src->agent,
+                                 src->name),
+                    e);
+}
+
+static enum rc
+take_sealed(void *ctx, const struct catalogue_full *f, struct error *e)
+{
+    (void)e;
+    *(int64_t *)ctx = f->sealed.ns;
+    return RC_OK;
+}
+
+enum rc
+api_status(struct api_call *call, struct error *e)
+{
+    const struct api_options *o = &call->api->options;
+    struct survey survey = {.problems = {.call = call}};
+    struct vault_stats stats;
+    const struct cycle *running = cycle_running(o->cycles);
+    Koffer__Status *reply = API_NEW(call, Koffer__Status);
+    if (reply == NULL)
+        return error_set(e, RC_NO_MEMORY, "status");
+    koffer__status__init(reply);
+    TRY(catalogue_peer_each(o->catalogue, CERTIFICATE_AGENT, look_at_agent, &survey, e));
+    TRY(catalogue_source_each(o->catalogue, NULL, look_at_source, &survey, e));
+    TRY(catalogue_full_newest(o->catalogue, &reply->last_full, e));
+    if (reply->last_full != 0)
+        TRY(catalogue_full_find(o->catalogue, reply->last_full, take_sealed,
+                                &reply->last_full_sealed, e));
+    TRY(vault_stats(o->vault, &stats, e));
+    reply->version = message_text(KOFFER_VERSION);
+    reply->cluster = api_text(call, o->cluster);
+    reply->agents = survey.agents;
+    reply->agents_connected = (uint32_t)fleet_connected_count(o->fleet);
+    reply->running_cycle = running != NULL ? running->number : 0;
+    reply->vault_path = api_text(call, vault_path(o->vault));
+    reply->vault_bytes = stats.bytes_packs;
+    reply->vault_free = stats.free;
+    reply->n_problems = survey.problems.list.count;
+    reply->problems = (char **)survey.problems.list.items;
+    reply->started = call->api->started.ns;
+    call->reply = &reply->base;
+    return RC_OK;
+}
