@@ -47,8 +47,7 @@ api_full_list(struct api_call *call, struct error *e)
     if (reply == NULL)
         return error_set(e, RC_NO_MEMORY, "fulls");
     TRY(catalogue_full_each(call->api->options.catalogue, request->before,
-                            limit < LIST_MAX ? limit : LIST_MAX, request->all, add_summary, &g,
-                            e));
+                            limit < LIST_MAX ? limit : LIST_MAX, request->all, add_summary, &g, e));
     koffer__full_list__init(reply);
     reply->n_fulls = g.items.count;
     reply->fulls = (Koffer__FullSummary **)g.items.items;

@@ -94,7 +94,7 @@ api_job_status(struct api_call *call, struct error *e)
     fill_verified(verified, &s.verified);
     reply->job = s.job;
     reply->kind = message_text(jobs_kind_name(s.kind));
-    reply->state = message_text(!s.final              ? "running"
+    reply->state = message_text(!s.final               ? "running"
                                 : s.rc == RC_OK        ? "done"
                                 : s.rc == RC_CANCELLED ? "cancelled"
                                                        : "failed");

@@ -137,7 +137,7 @@ add_operator(void *ctx, const struct catalogue_peer *p, struct error *e)
     TRY(api_push(l->call, &l->list, out, e));
     koffer__operator__init(out);
     out->name = api_text(l->call, p->name);
-    out->state = message_text(p->enrolled                    ? "enrolled"
+    out->state = message_text(p->enrolled                     ? "enrolled"
                               : p->token_until.ns > l->now.ns ? "waiting"
                                                               : "expired");
     out->enrolled = p->enrolled_at.ns;
@@ -228,10 +228,9 @@ look_at_source(void *ctx, const struct catalogue_source *src, struct error *e)
     struct api_call *call = s->problems.call;
     if (!src->required || src->last_full != 0)
         return RC_OK;
-    return api_push(call, &s->problems.list,
-                    arena_printf(call->arena, "source %s.%s is in no full yet", src->agent,
-                                 src->name),
-                    e);
+    return api_push(
+        call, &s->problems.list,
+        arena_printf(call->arena, "source %s.%s is in no full yet", src->agent, src->name), e);
 }
 
 static enum rc

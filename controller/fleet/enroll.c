@@ -1,0 +1,263 @@
+/* enroll.c -- see enroll.h. */
+#include "controller/fleet/enroll.h"
+
+#include <pthread.h>
+#include <stdio.h>
+
+#include "common/base/log.h"
+#include "common/base/text.h"
+#include "common/crypto/digest.h"
+#include "proto/enroll.h"
+#include "proto/message.h"
+
+enum { FAILURES_MAX = 3, BLOCK_S = 600, ADDRESSES_MAX = 64 };
+
+struct failures {
+    char address[64];
+    unsigned count;
+    struct mono last;
+};
+
+struct enroll_server {
+    struct enroll_options options;
+    struct stream_listener *listener; /* NULL: closed */
+    struct failures failures[ADDRESSES_MAX];
+};
+
+/* One question, handed from the stream's thread to the loop and back. */
+struct question {
+    struct enroll_server *server;
+    const Koffer__EnrollRequest *request;
+    const struct tls_peer *peer;
+    char *certificate;
+    enum rc rc;
+    struct error e;
+};
+
+/* ---- on the loop */
+
+/* Addresses without their port: a new connection is not a new person. */
+static struct failures *
+failures_of(struct enroll_server *s, const char *address)
+{
+    char host[64];
+    (void)snprintf(host, sizeof host, "%s", address);
+    char *colon = strrchr(host, ':');
+    if (colon != NULL)
+        *colon = '\0';
+    struct failures *oldest = &s->failures[0];
+    for (size_t i = 0; i < ADDRESSES_MAX; i++) {
+        if (text_equal(s->failures[i].address, host))
+            return &s->failures[i];
+        if (s->failures[i].last.ns < oldest->last.ns)
+            oldest = &s->failures[i];
+    }
+    *oldest = (struct failures){0};
+    (void)snprintf(oldest->address, sizeof oldest->address, "%s", host);
+    return oldest;
+}
+
+static enum rc
+take_token(void *ctx, const struct catalogue_peer *p, struct error *e)
+{
+    (void)e;
+    *(struct id *)ctx = p->token;
+    return RC_OK;
+}
+
+static enum rc
+check_proof(const struct question *q, enum certificate_role role, struct id *token, struct error *e)
+{
+    CLEANUP(buffer_free) struct buffer transcript = BUFFER_INIT(LIMIT_CONTROL_MESSAGE);
+    const Koffer__EnrollRequest *r = q->request;
+    struct id proof;
+    struct keys_public signing;
+    *token = (struct id){{0}};
+    TRY(catalogue_peer_find(q->server->options.catalogue, role, r->name, take_token, token, e));
+    TRY(enroll_transcript(r, q->peer->binding, &transcript, e));
+    TRY(digest_hmac(token, buffer_span(&transcript), (struct span){0}, &proof, e));
+    if (id_is_zero(token) || r->proof.len != ID_SIZE ||
+        !keys_equal(proof.bytes, r->proof.data, ID_SIZE))
+        return error_set(e, RC_DENIED, "the token for '%s' is not valid: used, expired or mistyped",
+                         r->name);
+    if (role != CERTIFICATE_AGENT)
+        return RC_OK;
+    if (r->signing_key.len != KEYS_PUBLIC_SIZE || r->receiving_key.len != KEYS_PUBLIC_SIZE ||
+        r->signature.len != KEYS_SIGNATURE_SIZE)
+        return error_set(e, RC_PROTOCOL, "the agent's keys are missing");
+    memcpy(signing.bytes, r->signing_key.data, KEYS_PUBLIC_SIZE);
+    return keys_check(&signing, ENROLL_CONTEXT, buffer_span(&transcript), r->signature.data, e);
+}
+
+static enum rc
+issue(struct question *q, enum certificate_role role, struct wall now, struct error *e)
+{
+    const struct enroll_options *o = &q->server->options;
+    struct certificate_identity identity = {.role = role};
+    struct keys_public signing = {{0}}, receiving = {{0}};
+    struct certificate_facts facts;
+    (void)snprintf(identity.name, sizeof identity.name, "%s", q->request->name);
+    TRY(certificate_issue(o->ca_key, o->identity->ca, q->request->request, &identity, now,
+                          o->certificate_days, &q->certificate, e));
+    TRY(certificate_inspect(q->certificate, &facts, e));
+    if (role == CERTIFICATE_AGENT) {
+        memcpy(signing.bytes, q->request->signing_key.data, KEYS_PUBLIC_SIZE);
+        memcpy(receiving.bytes, q->request->receiving_key.data, KEYS_PUBLIC_SIZE);
+    }
+    return catalogue_peer_enrolled(o->catalogue, role, q->request->name, &signing, &receiving,
+                                   facts.not_after, now, e);
+}
+
+static enum rc
+judge(struct question *q, struct error *e)
+{
+    struct id token;
+    struct wall now = clock_wall();
+    enum certificate_role role;
+    TRY(text_check_name("name", q->request->name, e));
+    if (text_equal(q->request->role, "agent"))
+        role = CERTIFICATE_AGENT;
+    else if (text_equal(q->request->role, "operator"))
+        role = CERTIFICATE_OPERATOR;
+    else
+        return error_set(e, RC_DENIED, "nobody can enrol as '%.40s'", q->request->role);
+    TRY(check_proof(q, role, &token, e));
+    /* Burnt before the certificate is made: a crash in between costs a token, not a second certificate. */
+    TRY(catalogue_peer_burn(q->server->options.catalogue, role, q->request->name, &token, now, e));
+    return issue(q, role, now, e);
+}
+
+static void
+on_the_loop(void *ctx)
+{
+    struct question *q = ctx;
+    struct mono now = clock_mono();
+    struct failures *f = failures_of(q->server, q->peer->address);
+    if (f->count >= FAILURES_MAX && now.ns - f->last.ns < BLOCK_S * CLOCK_NS_PER_SECOND) {
+        q->rc = error_set(&q->e, RC_DENIED, "too many failed enrolments from %s: wait %d minutes",
+                          f->address, (int)BLOCK_S / 60);
+        return;
+    }
+    q->rc = judge(q, &q->e);
+    f->count = q->rc == RC_OK ? 0 : f->count + 1;
+    f->last = now;
+}
+
+/* ---- on the stream's thread */
+
+static enum rc
+reply(struct question *q, struct stream *s, struct error *e)
+{
+    const struct enroll_options *o = &q->server->options;
+    CLEANUP(buffer_free) struct buffer body = BUFFER_INIT(LIMIT_CONTROL_MESSAGE);
+    ProtobufCBinaryData recipients[LIMIT_RECIPIENTS];
+    Koffer__EnrollReply reply;
+    koffer__enroll_reply__init(&reply);
+    for (size_t i = 0; i < o->recipient_count; i++)
+        recipients[i] = message_bytes(o->recipients[i].bytes, KEYS_PUBLIC_SIZE);
+    reply.certificate = q->certificate;
+    reply.ca = message_text(o->identity->ca);
+    reply.controller = message_text(o->controller);
+    reply.control_url = message_text(o->control_url);
+    reply.data_url = message_text(o->data_url);
+    reply.vault_id = message_bytes(vault_id(o->vault)->bytes, RECORD_VAULT_ID_SIZE);
+    reply.controller_key = message_bytes(o->controller_key->bytes, KEYS_PUBLIC_SIZE);
+    reply.n_recipients = o->recipient_count;
+    reply.recipients = recipients;
+    TRY(message_pack(&reply.base, &body, e));
+    const struct span part = buffer_span(&body);
+    return stream_send(s, STREAM_WELCOME, &part, 1, e);
+}
+
+static enum rc
+serve(struct question *q, struct stream *s, struct error *e)
+{
+    CLEANUP(buffer_free) struct buffer body = BUFFER_INIT(STREAM_PAYLOAD_MAX);
+    CLEANUP(message_freep) ProtobufCMessage *m = NULL;
+    enum stream_type type;
+    TRY(stream_receive_within(s, STREAM_HELLO_MS, &type, &body, e));
+    if (type != STREAM_HELLO)
+        return error_set(e, RC_PROTOCOL, "an enrolment must begin with HELLO");
+    TRY(message_unpack(&koffer__enroll_request__descriptor, buffer_span(&body), &m, e));
+    q->request = (const Koffer__EnrollRequest *)m;
+    TRY(mailbox_call(q->server->options.mailbox, on_the_loop, q, e));
+    if (q->rc != RC_OK) {
+        *e = q->e;
+        log_error(e, "enrolment refused", LOG_TEXT("name", q->request->name),
+                  LOG_TEXT("address", q->peer->address));
+        return q->rc;
+    }
+    log_info("enrolled", LOG_TEXT("role", q->request->role), LOG_TEXT("name", q->request->name),
+             LOG_TEXT("address", q->peer->address));
+    return reply(q, s, e);
+}
+
+static void
+accepted(void *ctx, struct stream *s)
+{
+    struct error e = ERROR_INIT;
+    struct question q = {.server = ctx, .peer = stream_peer(s), .e = ERROR_INIT};
+    enum stream_type type;
+    if (serve(&q, s, &e) != RC_OK) {
+        stream_fail(s, &e);
+    } else {
+        /* Let the joiner read the answer and close first. */
+        CLEANUP(buffer_free) struct buffer rest = BUFFER_INIT(STREAM_PAYLOAD_MAX);
+        (void)stream_receive_within(s, STREAM_HELLO_MS, &type, &rest, &e);
+    }
+    free(q.certificate);
+    stream_close(s);
+}
+
+/* ---- the listener */
+
+enum rc
+enroll_server_new(const struct enroll_options *options, struct enroll_server **out, struct error *e)
+{
+    struct enroll_server *s = calloc(1, sizeof *s);
+    if (s == NULL)
+        return error_set(e, RC_NO_MEMORY, "enrolment");
+    s->options = *options;
+    *out = s;
+    return RC_OK;
+}
+
+void
+enroll_server_free(struct enroll_server *s)
+{
+    if (s == NULL)
+        return;
+    if (s->listener != NULL)
+        stream_listener_close(s->listener);
+    free(s);
+}
+
+enum rc
+enroll_open(struct enroll_server *s, struct error *e)
+{
+    if (s->listener != NULL)
+        return RC_OK;
+    const struct stream_listen_options options = {.url = s->options.url,
+                                                  .identity = s->options.identity,
+                                                  .demand = TLS_DEMAND_NOTHING,
+                                                  .accepted = accepted,
+                                                  .ctx = s};
+    TRY_IN(stream_listen(&options, &s->listener, e), e, "enrolment on %s", s->options.url);
+    log_info("enrolment is open", LOG_TEXT("url", s->options.url));
+    return RC_OK;
+}
+
+void
+enroll_tick(struct enroll_server *s)
+{
+    struct error e = ERROR_INIT;
+    bool open;
+    if (catalogue_tokens_open(s->options.catalogue, clock_wall(), &open, &e) != RC_OK) {
+        log_error(&e, "enrolment");
+    } else if (open && s->listener == NULL) {
+        if (enroll_open(s, &e) != RC_OK)
+            log_error(&e, "enrolment");
+    }
+    /* A listener without an open token stays until the next tick after its last stream: closing waits for streams, whose
+     * questions wait for this loop, so it must not happen here while one may be under way. */
+}

@@ -1,0 +1,42 @@
+/*
+ * enroll.h -- the controller's side of enrolment (proto/enroll.h): a listener that is open only while a token is.
+ *
+ *     enroll_open(server)   after a token was made;  enroll_tick(server)   closes it when none is open any more
+ *
+ * A token is burnt, durably, before anything is signed.  After three failures an address waits ten minutes.
+ *
+ * Threads: the loop's; questions arrive on streams' threads and go through the mailbox.
+ * Layer: controller/fleet.
+ */
+#ifndef CONTROLLER_FLEET_ENROLL_H
+#define CONTROLLER_FLEET_ENROLL_H
+
+#include "controller/catalogue/catalogue.h"
+#include "controller/fleet/mailbox.h"
+#include "controller/vault/vault.h"
+#include "proto/tls.h"
+
+struct enroll_server;
+
+struct enroll_options {
+    struct catalogue *catalogue; /* borrowed, as all below */
+    struct vault *vault;
+    struct mailbox *mailbox;
+    const struct keys_private *ca_key;
+    const struct tls_identity *identity;             /* its .ca is the CA */
+    const char *url;                                 /* to listen on */
+    const char *controller, *control_url, *data_url; /* told to who joins */
+    const struct keys_public *controller_key;
+    const struct keys_public *recipients;
+    size_t recipient_count;
+    unsigned certificate_days;
+};
+
+enum rc enroll_server_new(const struct enroll_options *options, struct enroll_server **out,
+                          struct error *e);
+void enroll_server_free(struct enroll_server *s);
+DEFINE_FREEP(enroll_server)
+enum rc enroll_open(struct enroll_server *s, struct error *e);
+void enroll_tick(struct enroll_server *s);
+
+#endif

@@ -1,0 +1,156 @@
+/* enroll.c -- the joiner's side, and the transcript both sides agree on.  See enroll.h. */
+#include "proto/enroll.h"
+
+#include <stdio.h>
+
+#include "common/base/text.h"
+#include "common/base/wire.h"
+#include "common/crypto/digest.h"
+#include "proto/message.h"
+
+enum rc
+enroll_transcript(const Koffer__EnrollRequest *request, const uint8_t binding[static 32],
+                  struct buffer *out, struct error *e)
+{
+    struct wire_writer w = wire_writer_to(out, e);
+    buffer_clear(out);
+    wire_put_bytes(&w, span_of(ENROLL_CONTEXT, sizeof ENROLL_CONTEXT - 1));
+    wire_put_bytes(&w, span_of(binding, 32));
+    wire_put_varbytes(&w, span_of(request->role, strlen(request->role)));
+    wire_put_varbytes(&w, span_of(request->name, strlen(request->name)));
+    wire_put_varbytes(&w, span_of(request->request, strlen(request->request)));
+    wire_put_varbytes(&w, span_of(request->signing_key.data, request->signing_key.len));
+    wire_put_varbytes(&w, span_of(request->receiving_key.data, request->receiving_key.len));
+    return wire_writer_finish(&w);
+}
+
+void
+enroll_result_free(struct enroll_result *r)
+{
+    free(r->certificate);
+    free(r->ca);
+    free(r->controller);
+    free(r->control_url);
+    free(r->data_url);
+    *r = (struct enroll_result){0};
+}
+
+/* What the request is made of; the message borrows from here. */
+struct draft {
+    char *csr;
+    struct keys_public signing, receiving;
+    struct id proof;
+    uint8_t signature[KEYS_SIGNATURE_SIZE];
+};
+
+static enum rc
+name_keys(const struct enroll_keys *keys, const struct token *token, struct draft *d,
+          Koffer__EnrollRequest *request, struct error *e)
+{
+    struct certificate_identity identity = {.role = token->role};
+    (void)snprintf(identity.name, sizeof identity.name, "%s", token->name);
+    TRY(certificate_make_request(keys->tls, &identity, &d->csr, e));
+    request->role = message_text(certificate_role_name(token->role));
+    request->name = message_text(token->name);
+    request->request = d->csr;
+    if (keys->signing != NULL) {
+        TRY(keys_public_of(keys->signing, &d->signing, e));
+        request->signing_key = message_bytes(d->signing.bytes, KEYS_PUBLIC_SIZE);
+    }
+    if (keys->receiving != NULL) {
+        TRY(keys_public_of(keys->receiving, &d->receiving, e));
+        request->receiving_key = message_bytes(d->receiving.bytes, KEYS_PUBLIC_SIZE);
+    }
+    return RC_OK;
+}
+
+static enum rc
+prove(const struct token *token, const struct enroll_keys *keys, const struct tls_peer *peer,
+      struct draft *d, Koffer__EnrollRequest *request, struct error *e)
+{
+    CLEANUP(buffer_free) struct buffer transcript = BUFFER_INIT(LIMIT_CONTROL_MESSAGE);
+    struct id hash;
+    TRY(enroll_transcript(request, peer->binding, &transcript, e));
+    TRY(digest_sha256(span_of(token->secret.bytes, ID_SIZE), &hash, e));
+    TRY(digest_hmac(&hash, buffer_span(&transcript), (struct span){0}, &d->proof, e));
+    request->proof = message_bytes(d->proof.bytes, ID_SIZE);
+    if (keys->signing != NULL) {
+        TRY(keys_sign(keys->signing, ENROLL_CONTEXT, buffer_span(&transcript), d->signature, e));
+        request->signature = message_bytes(d->signature, KEYS_SIGNATURE_SIZE);
+    }
+    return RC_OK;
+}
+
+static enum rc
+copy_text(const char *from, char **to, struct error *e)
+{
+    *to = strdup(from);
+    return *to != NULL ? RC_OK : error_set(e, RC_NO_MEMORY, "enrolment");
+}
+
+static enum rc
+copy_reply(const Koffer__EnrollReply *reply, struct enroll_result *out, struct error *e)
+{
+    if (reply->vault_id.len != RECORD_VAULT_ID_SIZE ||
+        reply->controller_key.len != KEYS_PUBLIC_SIZE || reply->n_recipients == 0 ||
+        reply->n_recipients > LIMIT_RECIPIENTS)
+        return error_set(e, RC_PROTOCOL, "the controller's answer is malformed");
+    memcpy(out->vault.bytes, reply->vault_id.data, RECORD_VAULT_ID_SIZE);
+    memcpy(out->controller_key.bytes, reply->controller_key.data, KEYS_PUBLIC_SIZE);
+    for (size_t i = 0; i < reply->n_recipients; i++) {
+        if (reply->recipients[i].len != KEYS_PUBLIC_SIZE)
+            return error_set(e, RC_PROTOCOL, "the controller's answer is malformed");
+        memcpy(out->recipients[i].bytes, reply->recipients[i].data, KEYS_PUBLIC_SIZE);
+    }
+    out->recipient_count = reply->n_recipients;
+    TRY(copy_text(reply->certificate, &out->certificate, e));
+    TRY(copy_text(reply->ca, &out->ca, e));
+    TRY(copy_text(reply->controller, &out->controller, e));
+    TRY(copy_text(reply->control_url, &out->control_url, e));
+    return copy_text(reply->data_url, &out->data_url, e);
+}
+
+static enum rc
+ask(struct stream *s, const Koffer__EnrollRequest *request, struct enroll_result *out,
+    struct error *e)
+{
+    CLEANUP(buffer_free) struct buffer body = BUFFER_INIT(LIMIT_CONTROL_MESSAGE);
+    CLEANUP(message_freep) ProtobufCMessage *m = NULL;
+    enum stream_type type;
+    TRY(message_pack(&request->base, &body, e));
+    const struct span part = buffer_span(&body);
+    TRY(stream_send(s, STREAM_HELLO, &part, 1, e));
+    TRY(stream_receive(s, &type, &body, e));
+    if (type != STREAM_WELCOME)
+        return error_set(e, RC_PROTOCOL, "the controller answered with frame type %d", (int)type);
+    TRY(message_unpack(&koffer__enroll_reply__descriptor, buffer_span(&body), &m, e));
+    return copy_reply((const Koffer__EnrollReply *)m, out, e);
+}
+
+enum rc
+enroll_join(const struct token *token, const struct enroll_keys *keys, struct enroll_result *out,
+            struct error *e)
+{
+    CLEANUP(stream_closep) struct stream *s = NULL;
+    char pin[sizeof "pin:" + ID_TEXT_SIZE], hex[ID_TEXT_SIZE];
+    struct draft d = {0};
+    struct enroll_result result = {0};
+    Koffer__EnrollRequest request;
+    koffer__enroll_request__init(&request);
+
+    (void)snprintf(pin, sizeof pin, "pin:%s", id_text(&token->spki, hex));
+    enum rc rc = stream_dial(token->url, NULL, pin, &s, e);
+    if (rc == RC_OK)
+        rc = name_keys(keys, token, &d, &request, e);
+    if (rc == RC_OK)
+        rc = prove(token, keys, stream_peer(s), &d, &request, e);
+    if (rc == RC_OK)
+        rc = ask(s, &request, &result, e);
+    free(d.csr);
+    if (rc != RC_OK) {
+        enroll_result_free(&result);
+        return error_context(e, "enrol '%s' at %s", token->name, token->url);
+    }
+    *out = result;
+    return RC_OK;
+}

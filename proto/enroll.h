@@ -1,0 +1,49 @@
+/*
+ * enroll.h -- how a host or an operator gets its certificate: one question on a stream of its own.
+ *
+ * The joiner holds a one-time token (common/crypto/token.h).  It dials the enrolment listener, which demands no
+ * certificate, and accepts only the key that the token pins.  It proves the token and its new keys over
+ *
+ *     transcript = "koffer/1/enroll" || TLS exporter (32 bytes) || varbytes role || varbytes name || varbytes request
+ *                  || varbytes signing key || varbytes receiving key
+ *     proof      = HMAC-SHA256(SHA-256(token secret), transcript)
+ *     signature  = Ed25519 by the signing key, context "koffer/1/enroll", over the transcript
+ *
+ * so that neither can be replayed on another connection.  The frames are HELLO (an EnrollRequest) and WELCOME (an
+ * EnrollReply), or FAILURE.
+ *
+ * Threads: any.  Layer: proto.
+ */
+#ifndef PROTO_ENROLL_H
+#define PROTO_ENROLL_H
+
+#include "common/base/limits.h"
+#include "common/crypto/token.h"
+#include "common/record/record.h"
+#include "proto/koffer.pb-c.h"
+#include "proto/stream.h"
+
+#define ENROLL_CONTEXT "koffer/1/enroll"
+
+enum rc enroll_transcript(const Koffer__EnrollRequest *request, const uint8_t binding[static 32],
+                          struct buffer *out, struct error *e);
+
+struct enroll_keys {
+    const struct keys_private *tls, *signing, *receiving; /* signing, receiving: agents only */
+};
+
+struct enroll_result {
+    char *certificate, *ca; /* PEM */
+    char *controller, *control_url, *data_url;
+    struct record_vault_id vault;
+    struct keys_public controller_key;
+    struct keys_public recipients[LIMIT_RECIPIENTS];
+    size_t recipient_count;
+};
+void enroll_result_free(struct enroll_result *r); /* releases what it points to */
+
+/* RC_DENIED with the controller's words when the token is not (or no longer) good. */
+enum rc enroll_join(const struct token *token, const struct enroll_keys *keys,
+                    struct enroll_result *out, struct error *e);
+
+#endif
