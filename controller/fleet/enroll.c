@@ -21,6 +21,9 @@ struct failures {
 struct enroll_server {
     struct enroll_options options;
     struct stream_listener *listener; /* NULL: closed */
+    pthread_t
+        closer; /* closing waits for streams, whose questions wait for the loop: not done on it */
+    bool closing;
     struct failures failures[ADDRESSES_MAX];
 };
 
@@ -227,16 +230,27 @@ enroll_server_free(struct enroll_server *s)
 {
     if (s == NULL)
         return;
+    if (s->closing)
+        (void)pthread_join(s->closer, NULL);
     if (s->listener != NULL)
         stream_listener_close(s->listener);
     free(s);
 }
 
+/* Has an earlier closing come to its end? */
+static bool
+is_closed(struct enroll_server *s)
+{
+    if (s->closing && pthread_tryjoin_np(s->closer, NULL) == 0)
+        s->closing = false;
+    return !s->closing;
+}
+
 enum rc
 enroll_open(struct enroll_server *s, struct error *e)
 {
-    if (s->listener != NULL)
-        return RC_OK;
+    if (s->listener != NULL || !is_closed(s))
+        return RC_OK; /* the next tick opens it */
     const struct stream_listen_options options = {.url = s->options.url,
                                                   .identity = s->options.identity,
                                                   .demand = TLS_DEMAND_NOTHING,
@@ -247,17 +261,31 @@ enroll_open(struct enroll_server *s, struct error *e)
     return RC_OK;
 }
 
+static void *
+run_closer(void *listener)
+{
+    stream_listener_close(listener);
+    return NULL;
+}
+
+static void
+shut(struct enroll_server *s)
+{
+    if (!is_closed(s) || pthread_create(&s->closer, NULL, run_closer, s->listener) != 0)
+        return; /* the next tick tries again */
+    s->closing = true;
+    s->listener = NULL;
+    log_info("enrolment is closed: no token is open");
+}
+
 void
 enroll_tick(struct enroll_server *s)
 {
     struct error e = ERROR_INIT;
     bool open;
-    if (catalogue_tokens_open(s->options.catalogue, clock_wall(), &open, &e) != RC_OK) {
+    if (catalogue_tokens_open(s->options.catalogue, clock_wall(), &open, &e) != RC_OK ||
+        (open && enroll_open(s, &e) != RC_OK))
         log_error(&e, "enrolment");
-    } else if (open && s->listener == NULL) {
-        if (enroll_open(s, &e) != RC_OK)
-            log_error(&e, "enrolment");
-    }
-    /* A listener without an open token stays until the next tick after its last stream: closing waits for streams, whose
-     * questions wait for this loop, so it must not happen here while one may be under way. */
+    else if (!open && s->listener != NULL)
+        shut(s);
 }

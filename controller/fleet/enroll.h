@@ -5,6 +5,8 @@
  *
  * A token is burnt, durably, before anything is signed.  After three failures an address waits ten minutes.
  *
+ * Close the mailbox before enroll_server_free: it waits for streams, and those wait for the loop.
+ *
  * Threads: the loop's; questions arrive on streams' threads and go through the mailbox.
  * Layer: controller/fleet.
  */
