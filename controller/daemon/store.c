@@ -1,0 +1,185 @@
+/* store.c -- see store.h. */
+#include "controller/daemon/store.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+
+#include "common/base/buffer.h"
+#include "common/base/text.h"
+#include "common/sys/file.h"
+
+enum { CA_DAYS = 3650, CERTIFICATE_DAYS = 3650, PATH_SIZE = 4096, PEM_MAX = 16384 };
+
+static const char *
+in(const struct settings *s, const char *name, char path[static PATH_SIZE])
+{
+    (void)snprintf(path, PATH_SIZE, "%s/%s", s->state, name);
+    return path;
+}
+
+/* ---- create */
+
+static enum rc
+make_key(const struct settings *s, enum keys_kind kind, const char *name, struct keys_private **out,
+         struct error *e)
+{
+    char path[PATH_SIZE];
+    TRY(keys_generate(kind, out, e));
+    return keys_write_file(*out, in(s, name, path), e);
+}
+
+static enum rc
+write_text(const struct settings *s, const char *name, const char *text, struct error *e)
+{
+    char path[PATH_SIZE];
+    return file_write_new(AT_FDCWD, in(s, name, path), span_of(text, strlen(text)), 0644, e);
+}
+
+static enum rc
+certify(const struct settings *s, const struct store *store, struct error *e)
+{
+    struct certificate_identity name = {.role = CERTIFICATE_CONTROLLER};
+    struct wall now = clock_wall();
+    CLEANUP(own_freep) char *ca = NULL;
+    CLEANUP(own_freep) char *request = NULL;
+    CLEANUP(own_freep) char *leaf = NULL;
+    (void)snprintf(name.name, sizeof name.name, "%s", s->name);
+    TRY(certificate_make_ca(store->ca, s->cluster, now, CA_DAYS, &ca, e));
+    TRY(certificate_make_request(store->tls, &name, &request, e));
+    TRY(certificate_issue(store->ca, ca, request, &name, now, CERTIFICATE_DAYS, &leaf, e));
+    TRY(write_text(s, "ca.pem", ca, e));
+    return write_text(s, "controller.pem", leaf, e);
+}
+
+static enum rc
+add_recipient(struct buffer *list, const struct keys_private *key, const char *label,
+              struct error *e)
+{
+    struct keys_public public;
+    char hex[ID_TEXT_SIZE];
+    TRY(keys_public_of(key, &public, e));
+    text_hex(span_of(public.bytes, KEYS_PUBLIC_SIZE), hex);
+    return buffer_printf(list, e, "%s %s\n", hex, label);
+}
+
+static enum rc
+make_recipients(const struct settings *s, const struct store *store, struct keys_private *recovery,
+                struct error *e)
+{
+    char path[PATH_SIZE];
+    CLEANUP(buffer_free) struct buffer list = BUFFER_INIT(PEM_MAX);
+    TRY(add_recipient(&list, recovery, "recovery sheet", e));
+    TRY(add_recipient(&list, store->custody, "controller", e));
+    return file_write_new(AT_FDCWD, in(s, "recipients", path), buffer_span(&list), 0600, e);
+}
+
+enum rc
+store_create(const struct settings *s, struct keys_private **recovery, struct error *e)
+{
+    char path[PATH_SIZE];
+    bool exists;
+    CLEANUP(store_clear) struct store store = {0};
+    CLEANUP(keys_private_freep) struct keys_private *sheet = NULL;
+    TRY(file_exists(AT_FDCWD, in(s, "ca.pem", path), &exists, e));
+    if (exists)
+        return error_set(e, RC_EXISTS,
+                         "'%s' belongs to a controller already; to begin anew, move it away first",
+                         s->state);
+    TRY(file_make_directory(AT_FDCWD, s->state, 0700, e));
+    TRY(file_make_directory(AT_FDCWD, in(s, "keys", path), 0700, e));
+    TRY(make_key(s, KEYS_SIGNING, "keys/ca.key", &store.ca, e));
+    TRY(make_key(s, KEYS_SIGNING, "keys/tls.key", &store.tls, e));
+    TRY(make_key(s, KEYS_SIGNING, "keys/signing.key", &store.signing, e));
+    TRY(make_key(s, KEYS_RECEIVING, "keys/custody.key", &store.custody, e));
+    TRY(keys_generate(KEYS_RECEIVING, &sheet, e));
+    TRY(make_recipients(s, &store, sheet, e));
+    TRY(certify(s, &store, e)); /* last: its ca.pem says that the state is whole */
+    *recovery = TAKE(sheet);
+    return RC_OK;
+}
+
+/* ---- load */
+
+static enum rc
+read_text(const struct settings *s, const char *name, char **out, struct error *e)
+{
+    char path[PATH_SIZE];
+    CLEANUP(buffer_free) struct buffer bytes = BUFFER_INIT(PEM_MAX);
+    TRY(file_read(AT_FDCWD, in(s, name, path), &bytes, e));
+    *out = strndup((const char *)bytes.data, bytes.len);
+    return *out != NULL ? RC_OK : error_set(e, RC_NO_MEMORY, "%s", path);
+}
+
+static enum rc
+parse_recipients(const char *path, char *text, struct store *out, struct error *e)
+{
+    char *rest = text;
+    for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
+        if (line[0] == '\0' || line[0] == '#')
+            continue;
+        if (out->recipient_count == LIMIT_RECIPIENTS)
+            return error_set(e, RC_INVALID, "%s: more than %u recipients", path, LIMIT_RECIPIENTS);
+        if (strlen(line) < 2 * KEYS_PUBLIC_SIZE ||
+            !text_unhex(line, out->recipients[out->recipient_count].bytes, KEYS_PUBLIC_SIZE))
+            return error_set(e, RC_INVALID,
+                             "%s: '%.20s...' does not begin with a key of 64 hexadecimal digits",
+                             path, line);
+        out->recipient_count++;
+    }
+    if (out->recipient_count == 0)
+        return error_set(e, RC_INVALID, "%s names no recipient: nobody could open a full", path);
+    return RC_OK;
+}
+
+static enum rc
+load(const struct settings *s, struct store *out, struct error *e)
+{
+    char path[PATH_SIZE];
+    bool exists;
+    CLEANUP(own_freep) char *recipients = NULL;
+    TRY(file_exists(AT_FDCWD, in(s, "ca.pem", path), &exists, e));
+    if (!exists)
+        return error_set(e, RC_NOT_FOUND,
+                         "'%s' holds no controller's keys: run 'koffer-controller init', or mount "
+                         "what should be there",
+                         s->state);
+    TRY(keys_read_file(KEYS_SIGNING, in(s, "keys/ca.key", path), &out->ca, e));
+    TRY(keys_read_file(KEYS_SIGNING, in(s, "keys/tls.key", path), &out->tls, e));
+    TRY(keys_read_file(KEYS_SIGNING, in(s, "keys/signing.key", path), &out->signing, e));
+    TRY(file_exists(AT_FDCWD, in(s, "keys/custody.key", path), &exists, e));
+    if (exists)
+        TRY(keys_read_file(KEYS_RECEIVING, path, &out->custody, e));
+    TRY(keys_public_of(out->signing, &out->signing_public, e));
+    TRY(read_text(s, "ca.pem", &out->ca_pem, e));
+    TRY(read_text(s, "controller.pem", &out->certificate_pem, e));
+    TRY(read_text(s, "keys/tls.key", &out->tls_key_pem, e));
+    TRY_IN(certificate_inspect(out->certificate_pem, &out->certificate, e), e, "%s/controller.pem",
+           s->state);
+    TRY(read_text(s, "recipients", &recipients, e));
+    return parse_recipients(in(s, "recipients", path), recipients, out, e);
+}
+
+enum rc
+store_load(const struct settings *s, struct store *out, struct error *e)
+{
+    *out = (struct store){0};
+    enum rc rc = load(s, out, e);
+    if (rc != RC_OK)
+        store_clear(out);
+    return rc;
+}
+
+void
+store_clear(struct store *store)
+{
+    keys_private_free(store->ca);
+    keys_private_free(store->tls);
+    keys_private_free(store->signing);
+    keys_private_free(store->custody);
+    free(store->ca_pem);
+    free(store->certificate_pem);
+    if (store->tls_key_pem != NULL)
+        keys_wipe(store->tls_key_pem, strlen(store->tls_key_pem));
+    free(store->tls_key_pem);
+    *store = (struct store){0};
+}

@@ -1,0 +1,36 @@
+/*
+ * store.h -- the controller's state directory: which file is what.
+ *
+ *     keys/ca.key            Ed25519, signs certificates
+ *     keys/tls.key           Ed25519, of the controller's certificate
+ *     keys/signing.key       Ed25519, signs full records
+ *     keys/custody.key       X25519, opens fulls (custody = controller)
+ *     ca.pem, controller.pem certificates
+ *     recipients             one line per X25519 key that roots are sealed to: 64 hexadecimal digits, label
+ *     catalogue.db           SQLite
+ *
+ * Layer: controller.
+ */
+#ifndef CONTROLLER_DAEMON_STORE_H
+#define CONTROLLER_DAEMON_STORE_H
+
+#include "common/base/limits.h"
+#include "common/base/own.h"
+#include "common/crypto/certificate.h"
+#include "controller/daemon/settings.h"
+
+struct store { /* everything loaded; NULL where a key is not there and may be missing */
+    struct keys_private *ca, *tls, *signing, *custody;
+    char *ca_pem, *certificate_pem, *tls_key_pem;
+    struct keys_public signing_public;
+    struct keys_public recipients[LIMIT_RECIPIENTS];
+    size_t recipient_count;
+    struct certificate_facts certificate;
+};
+
+/* Makes the directory, all keys and certificates; gives the recovery key, which is stored nowhere, to the caller. */
+enum rc store_create(const struct settings *s, struct keys_private **recovery, struct error *e);
+enum rc store_load(const struct settings *s, struct store *out, struct error *e);
+void store_clear(struct store *store); /* for CLEANUP */
+
+#endif

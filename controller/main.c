@@ -1,0 +1,160 @@
+/* main.c -- koffer-controller: init, run, check.  See koffer-controller(8). */
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "common/base/limits.h"
+#include "common/base/log.h"
+#include "common/base/text.h"
+#include "controller/daemon/daemon.h"
+#include "controller/daemon/init.h"
+#include "controller/daemon/store.h"
+
+enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+static const char usage[] =
+    "usage: koffer-controller init --cluster NAME [--config FILE] [--state DIR] [--vault DIR]\n"
+    "                              [--listen tls+tcp://ADDRESS:PORT] [--advertise HOST] [--run DIR]\n"
+    "       koffer-controller run [--config FILE] [--verbose]\n"
+    "       koffer-controller check [--config FILE]     (also: --check)\n"
+    "       koffer-controller --version | --help\n";
+
+struct options {
+    struct init_options init;
+    bool verbose, check, print_man, print_example, help, version;
+};
+
+static bool
+parse(int argc, char *argv[], struct options *o)
+{
+    enum {
+        CLUSTER = 256,
+        NAME,
+        STATE,
+        VAULT,
+        LISTEN,
+        ADVERTISE,
+        RUN,
+        CHECK,
+        MAN,
+        EXAMPLE,
+        VERSION
+    };
+    static const struct option known[] = {
+        {"config", required_argument, NULL, 'c'},
+        {"verbose", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},
+        {"cluster", required_argument, NULL, CLUSTER},
+        {"name", required_argument, NULL, NAME},
+        {"state", required_argument, NULL, STATE},
+        {"vault", required_argument, NULL, VAULT},
+        {"listen", required_argument, NULL, LISTEN},
+        {"run", required_argument, NULL, RUN},
+        {"advertise", required_argument, NULL, ADVERTISE},
+        {"check", no_argument, NULL, CHECK},
+        {"print-man", no_argument, NULL, MAN},
+        {"print-example", no_argument, NULL, EXAMPLE},
+        {"version", no_argument, NULL, VERSION},
+        {NULL, 0, NULL, 0},
+    };
+    const char **texts[] = {
+        [CLUSTER - CLUSTER] = &o->init.cluster, [NAME - CLUSTER] = &o->init.name,
+        [STATE - CLUSTER] = &o->init.state,     [VAULT - CLUSTER] = &o->init.vault,
+        [LISTEN - CLUSTER] = &o->init.listen,   [ADVERTISE - CLUSTER] = &o->init.advertise,
+        [RUN - CLUSTER] = &o->init.run,
+    };
+    for (int c; (c = getopt_long(argc, argv, "c:vh", known, NULL)) != -1;) {
+        if (c == 'c')
+            o->init.config = optarg;
+        else if (c == 'v')
+            o->verbose = true;
+        else if (c == 'h')
+            o->help = true;
+        else if (c == CHECK)
+            o->check = true;
+        else if (c == MAN)
+            o->print_man = true;
+        else if (c == EXAMPLE)
+            o->print_example = true;
+        else if (c == VERSION)
+            o->version = true;
+        else if (c >= CLUSTER && c <= RUN)
+            *texts[c - CLUSTER] = optarg;
+        else
+            return false;
+    }
+    return true;
+}
+
+static enum rc
+print_table(enum rc (*print)(const struct config_key *, struct buffer *, struct error *),
+            struct error *e)
+{
+    CLEANUP(buffer_free) struct buffer out = BUFFER_INIT(LIMIT_CONFIG);
+    TRY(print(settings_keys, &out, e));
+    (void)fwrite(out.data, 1, out.len, stdout);
+    return RC_OK;
+}
+
+static enum rc
+check(const char *path, struct error *e)
+{
+    CLEANUP(config_freep) struct config *config = NULL;
+    CLEANUP(store_clear) struct store store = {0};
+    struct settings settings;
+    TRY(settings_read(path, &config, &settings, e));
+    TRY(store_load(&settings, &store, e));
+    (void)printf("%s: good\n", path);
+    return RC_OK;
+}
+
+static enum rc
+run(const char *path, struct error *e)
+{
+    CLEANUP(config_freep) struct config *config = NULL;
+    struct settings settings;
+    TRY(settings_read(path, &config, &settings, e));
+    return daemon_run(&settings, e);
+}
+
+static int
+finish(enum rc rc, const struct error *e)
+{
+    if (rc == RC_OK)
+        return EXIT_OK;
+    (void)fprintf(stderr, "koffer-controller: %s\n", e->text);
+    return EXIT_FAILED;
+}
+
+int
+main(int argc, char *argv[])
+{
+    struct options o = {0};
+    struct error e = ERROR_INIT;
+    (void)signal(SIGPIPE, SIG_IGN); /* a peer that goes away is an error of write, not an end */
+    if (!parse(argc, argv, &o)) {
+        (void)fputs(usage, stderr);
+        return EXIT_USAGE;
+    }
+    const char *verb = optind < argc ? argv[optind] : "";
+    const char *path = o.init.config != NULL ? o.init.config : SETTINGS_PATH;
+    if (o.help || o.version) {
+        (void)fputs(o.version ? "koffer-controller " KOFFER_VERSION "\n" : usage, stdout);
+        return EXIT_OK;
+    }
+    if (o.verbose)
+        log_set_level(LOG_LEVEL_DEBUG);
+    if (o.print_man)
+        return finish(print_table(config_print_man, &e), &e);
+    if (o.print_example)
+        return finish(print_table(config_print_example, &e), &e);
+    if (o.check || text_equal(verb, "check"))
+        return finish(check(path, &e), &e);
+    if (text_equal(verb, "init") && optind + 1 == argc)
+        return finish(init_run(&o.init, &e), &e);
+    if (text_equal(verb, "run") && optind + 1 == argc)
+        return finish(run(path, &e), &e);
+    (void)fputs(usage, stderr);
+    return EXIT_USAGE;
+}
