@@ -6,6 +6,7 @@
 #include "common/base/text.h"
 #include "common/base/wire.h"
 #include "common/crypto/digest.h"
+#include "proto/frame.h"
 #include "proto/message.h"
 
 enum rc
@@ -47,11 +48,9 @@ static enum rc
 name_keys(const struct enroll_keys *keys, const struct token *token, struct draft *d,
           Koffer__EnrollRequest *request, struct error *e)
 {
-    struct certificate_identity identity = {.role = token->role};
-    (void)snprintf(identity.name, sizeof identity.name, "%s", token->name);
-    TRY(certificate_make_request(keys->tls, &identity, &d->csr, e));
-    request->role = message_text(certificate_role_name(token->role));
-    request->name = message_text(token->name);
+    TRY(certificate_make_request(keys->tls, &token->identity, &d->csr, e));
+    request->role = message_text(certificate_role_name(token->identity.role));
+    request->name = message_text(token->identity.name);
     request->request = d->csr;
     if (keys->signing != NULL) {
         TRY(keys_public_of(keys->signing, &d->signing, e));
@@ -110,20 +109,44 @@ copy_reply(const Koffer__EnrollReply *reply, struct enroll_result *out, struct e
     return copy_text(reply->data_url, &out->data_url, e);
 }
 
+enum rc
+enroll_send(struct stream *s, uint8_t flags, const ProtobufCMessage *message, struct error *e)
+{
+    CLEANUP(buffer_free) struct buffer body = BUFFER_INIT(LIMIT_CONTROL_MESSAGE);
+    uint8_t header[FRAME_HEADER_SIZE];
+    TRY(message_pack(message, &body, e));
+    const struct frame frame = {.flags = flags,
+                                .type = KOFFER__MESSAGE_TYPE__ENROLL,
+                                .correlation = 1,
+                                .body = buffer_span(&body)};
+    frame_encode_header(&frame, header);
+    const struct span parts[] = {span_of(header, sizeof header), frame.body};
+    return stream_send(s, STREAM_MESSAGE, parts, 2, e);
+}
+
+enum rc
+enroll_receive(struct stream *s, int ms, const ProtobufCMessageDescriptor *what,
+               ProtobufCMessage **out, struct error *e)
+{
+    CLEANUP(buffer_free) struct buffer bytes = BUFFER_INIT(STREAM_PAYLOAD_MAX);
+    enum stream_type type;
+    struct frame frame;
+    TRY(stream_receive_within(s, ms, &type, &bytes, e));
+    if (type != STREAM_MESSAGE)
+        return error_set(e, RC_PROTOCOL, "enrolment by frame type %d", (int)type);
+    TRY(frame_decode(buffer_span(&bytes), &frame, e));
+    if (frame.type != KOFFER__MESSAGE_TYPE__ENROLL)
+        return error_set(e, RC_PROTOCOL, "message type %u in an enrolment", frame.type);
+    return message_unpack(what, frame.body, out, e);
+}
+
 static enum rc
 ask(struct stream *s, const Koffer__EnrollRequest *request, struct enroll_result *out,
     struct error *e)
 {
-    CLEANUP(buffer_free) struct buffer body = BUFFER_INIT(LIMIT_CONTROL_MESSAGE);
     CLEANUP(message_freep) ProtobufCMessage *m = NULL;
-    enum stream_type type;
-    TRY(message_pack(&request->base, &body, e));
-    const struct span part = buffer_span(&body);
-    TRY(stream_send(s, STREAM_HELLO, &part, 1, e));
-    TRY(stream_receive(s, &type, &body, e));
-    if (type != STREAM_WELCOME)
-        return error_set(e, RC_PROTOCOL, "the controller answered with frame type %d", (int)type);
-    TRY(message_unpack(&koffer__enroll_reply__descriptor, buffer_span(&body), &m, e));
+    TRY(enroll_send(s, 0, &request->base, e));
+    TRY(enroll_receive(s, STREAM_SILENCE_MS, &koffer__enroll_reply__descriptor, &m, e));
     return copy_reply((const Koffer__EnrollReply *)m, out, e);
 }
 
@@ -149,7 +172,7 @@ enroll_join(const struct token *token, const struct enroll_keys *keys, struct en
     free(d.csr);
     if (rc != RC_OK) {
         enroll_result_free(&result);
-        return error_context(e, "enrol '%s' at %s", token->name, token->url);
+        return error_context(e, "enrol '%s' at %s", token->identity.name, token->url);
     }
     *out = result;
     return RC_OK;

@@ -9,8 +9,8 @@
  *     proof      = HMAC-SHA256(SHA-256(token secret), transcript)
  *     signature  = Ed25519 by the signing key, context "koffer/1/enroll", over the transcript
  *
- * so that neither can be replayed on another connection.  The frames are HELLO (an EnrollRequest) and WELCOME (an
- * EnrollReply), or FAILURE.
+ * so that neither can be replayed on another connection.  Question and answer are MESSAGE frames of the data stream that hold
+ * an ENROLL control frame; a refusal is a FAILURE frame.
  *
  * Threads: any.  Layer: proto.
  */
@@ -27,6 +27,12 @@
 
 enum rc enroll_transcript(const Koffer__EnrollRequest *request, const uint8_t binding[static 32],
                           struct buffer *out, struct error *e);
+
+/* One ENROLL control frame in a MESSAGE frame, for both sides. */
+enum rc
+enroll_send(struct stream *s, uint8_t flags, const ProtobufCMessage *message, struct error *e);
+enum rc enroll_receive(struct stream *s, int ms, const ProtobufCMessageDescriptor *what,
+                       ProtobufCMessage **out, struct error *e);
 
 struct enroll_keys {
     const struct keys_private *tls, *signing, *receiving; /* signing, receiving: agents only */

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "common/base/log.h"
+#include "common/crypto/digest.h"
 #include "common/crypto/token.h"
 #include "controller/api/api_internal.h"
 
@@ -14,7 +15,9 @@ invite(struct api_call *call, enum certificate_role role, struct error *e)
     const Koffer__NameRequest *request = (const Koffer__NameRequest *)call->request;
     struct wall now = clock_wall();
     struct wall until = {now.ns + (int64_t)o->token_seconds * CLOCK_NS_PER_SECOND};
-    struct token token = {.role = role, .expires = until, .spki = *o->spki};
+    struct token token = {.identity = {.role = role},
+                          .expiry = (uint64_t)(until.ns / CLOCK_NS_PER_SECOND),
+                          .spki = *o->spki};
     struct id hash;
     Koffer__Token *reply = API_NEW(call, Koffer__Token);
     char *text = arena_alloc(call->arena, TOKEN_TEXT_SIZE);
@@ -24,7 +27,7 @@ invite(struct api_call *call, enum certificate_role role, struct error *e)
     TRY(text_check_name(role == CERTIFICATE_AGENT ? "host name" : "operator name", request->name,
                         e));
     TRY(keys_random(token.secret.bytes, ID_SIZE, e));
-    (void)snprintf(token.name, sizeof token.name, "%s", request->name);
+    (void)snprintf(token.identity.name, sizeof token.identity.name, "%s", request->name);
     (void)snprintf(token.controller, sizeof token.controller, "%s", o->controller);
     (void)snprintf(token.url, sizeof token.url, "%s", o->enroll_url);
     TRY(digest_sha256(span_of(token.secret.bytes, ID_SIZE), &hash, e));

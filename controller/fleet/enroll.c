@@ -8,6 +8,7 @@
 #include "common/base/text.h"
 #include "common/crypto/digest.h"
 #include "proto/enroll.h"
+#include "proto/frame.h"
 #include "proto/message.h"
 
 enum { FAILURES_MAX = 3, BLOCK_S = 600, ADDRESSES_MAX = 64 };
@@ -152,7 +153,6 @@ static enum rc
 reply(struct question *q, struct stream *s, struct error *e)
 {
     const struct enroll_options *o = &q->server->options;
-    CLEANUP(buffer_free) struct buffer body = BUFFER_INIT(LIMIT_CONTROL_MESSAGE);
     ProtobufCBinaryData recipients[LIMIT_RECIPIENTS];
     Koffer__EnrollReply reply;
     koffer__enroll_reply__init(&reply);
@@ -167,21 +167,14 @@ reply(struct question *q, struct stream *s, struct error *e)
     reply.controller_key = message_bytes(o->controller_key->bytes, KEYS_PUBLIC_SIZE);
     reply.n_recipients = o->recipient_count;
     reply.recipients = recipients;
-    TRY(message_pack(&reply.base, &body, e));
-    const struct span part = buffer_span(&body);
-    return stream_send(s, STREAM_WELCOME, &part, 1, e);
+    return enroll_send(s, FRAME_REPLY, &reply.base, e);
 }
 
 static enum rc
 serve(struct question *q, struct stream *s, struct error *e)
 {
-    CLEANUP(buffer_free) struct buffer body = BUFFER_INIT(STREAM_PAYLOAD_MAX);
     CLEANUP(message_freep) ProtobufCMessage *m = NULL;
-    enum stream_type type;
-    TRY(stream_receive_within(s, STREAM_HELLO_MS, &type, &body, e));
-    if (type != STREAM_HELLO)
-        return error_set(e, RC_PROTOCOL, "an enrolment must begin with HELLO");
-    TRY(message_unpack(&koffer__enroll_request__descriptor, buffer_span(&body), &m, e));
+    TRY(enroll_receive(s, STREAM_HELLO_MS, &koffer__enroll_request__descriptor, &m, e));
     q->request = (const Koffer__EnrollRequest *)m;
     TRY(mailbox_call(q->server->options.mailbox, on_the_loop, q, e));
     if (q->rc != RC_OK) {
