@@ -11,7 +11,6 @@
 enum {
     NUMBER_DIGITS = 10,
     PATH_SIZE = sizeof "fulls/" + VAULT_FULL_NAME_SIZE,
-    ARENA_LIMIT = 64 << 20, /* a record decoded: 4 MiB of bytes, their structures and strings */
 };
 
 /* ---- names */
@@ -89,8 +88,8 @@ vault_fulls(struct vault *v, struct vault_full **out, size_t *count, struct erro
     return RC_OK;
 }
 
-static enum rc
-read_named(struct vault *v, const struct vault_full *full, struct buffer *out, struct error *e)
+enum rc
+vault_full_read(struct vault *v, const struct vault_full *full, struct buffer *out, struct error *e)
 {
     char name[VAULT_FULL_NAME_SIZE], path[PATH_SIZE];
     struct id hash;
@@ -112,7 +111,7 @@ vault_read_full(struct vault *v, uint64_t number, struct buffer *out, struct err
     TRY(vault_fulls(v, &fulls, &count, e));
     for (size_t i = 0; i < count; i++) {
         if (fulls[i].number == number) {
-            TRY_IN(read_named(v, &fulls[i], out, e), e, "vault '%s'", v->path);
+            TRY_IN(vault_full_read(v, &fulls[i], out, e), e, "vault '%s'", v->path);
             return RC_OK;
         }
     }
@@ -173,7 +172,7 @@ check_complete(struct vault *v, const struct id *roots, size_t count, struct err
 static enum rc
 check_record(struct vault *v, struct span bytes, struct vault_full *out, struct error *e)
 {
-    CLEANUP(arena_freep) struct arena *arena = arena_new(ARENA_LIMIT);
+    CLEANUP(arena_freep) struct arena *arena = arena_new(VAULT_FULL_ARENA);
     CLEANUP(own_freep) struct id *roots = NULL;
     struct record_full record;
 

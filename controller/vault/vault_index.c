@@ -472,10 +472,13 @@ visit_pack_row(void *ctx, struct span key, struct span value, struct error *e)
 {
     const struct pack_visit *v = ctx;
     struct index_entry_pack pack;
+    uint32_t number;
 
-    (void)key;
+    if (key.len != sizeof number)
+        return error_set(e, RC_CORRUPT, "index: a pack number of %zu bytes", key.len);
+    memcpy(&number, key.data, sizeof number);
     TRY(index_entry_decode_pack(value, &pack, e));
-    return v->visit(v->ctx, &pack.name, e);
+    return v->visit(v->ctx, &pack.name, be32toh(number), e);
 }
 
 enum rc

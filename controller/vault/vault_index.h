@@ -50,7 +50,8 @@ enum rc
 vault_index_pack(struct vault_index *index, uint32_t number, struct id *name, struct error *e);
 
 /* Visits within one read transaction: the visitor may not add to the index. */
-typedef enum rc vault_index_visit_pack(void *ctx, const struct id *pack, struct error *e);
+typedef enum rc
+vault_index_visit_pack(void *ctx, const struct id *pack, uint32_t number, struct error *e);
 enum rc vault_index_each_pack(struct vault_index *index, vault_index_visit_pack *visit, void *ctx,
                               struct error *e);
 typedef enum rc

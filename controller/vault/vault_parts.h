@@ -71,7 +71,7 @@ struct vault_walk_step {
     struct id id;
     bool found; /* in the index; then: */
     uint32_t len, children;
-    bool damaged; /* a node that could not be read: nothing below it was visited */
+    bool damaged; /* its index entry or, of a node, its bytes: nothing below it was visited */
 };
 typedef enum rc vault_visit_blob(void *ctx, const struct vault_walk_step *step, struct error *e);
 enum rc vault_walk_new(struct vault *v, struct vault_walk **out, struct error *e);
@@ -82,6 +82,10 @@ enum rc vault_walk_from(struct vault_walk *walk, const struct id *root, vault_vi
                         void *ctx, struct error *e);
 
 /* vault_full.c */
+enum { VAULT_FULL_ARENA = 64 << 20 }; /* a record decoded: 4 MiB of bytes, structures and strings */
+/* The bytes under exactly this name, checked against it. */
+enum rc vault_full_read(struct vault *v, const struct vault_full *full, struct buffer *out,
+                        struct error *e);
 bool vault_full_parse_name(const char *name, struct vault_full *out);
 const char *vault_full_name(const struct vault_full *full, char out[static VAULT_FULL_NAME_SIZE]);
 

@@ -83,15 +83,16 @@ visit_next(struct vault_walk *walk, vault_visit_blob *visit, void *ctx, struct e
     struct pack_place place;
     uint32_t pack;
 
-    TRY(vault_index_find(walk->vault->index, &step.id, &step.found, &place, &pack, e));
-    if (step.found) {
+    enum rc rc = vault_index_find(walk->vault->index, &step.id, &step.found, &place, &pack, e);
+    if (rc == RC_OK && step.found) {
         step.len = place.len;
         step.children = place.children;
-        enum rc rc = place.children > 0 ? push_children(walk, &place, pack, e) : RC_OK;
-        step.damaged = rc == RC_CORRUPT;
-        if (rc != RC_OK && !step.damaged)
-            return rc;
+        if (place.children > 0)
+            rc = push_children(walk, &place, pack, e);
     }
+    step.damaged = rc == RC_CORRUPT || rc == RC_UNSUPPORTED;
+    if (rc != RC_OK && !step.damaged)
+        return rc;
     return visit(ctx, &step, e);
 }
 

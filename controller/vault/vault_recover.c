@@ -120,10 +120,11 @@ note_file(void *ctx, const struct id *name, struct error *e)
 }
 
 static enum rc
-note_entry(void *ctx, const struct id *name, struct error *e)
+note_entry(void *ctx, const struct id *name, uint32_t number, struct error *e)
 {
     struct comparison *c = ctx;
 
+    (void)number;
     (void)e;
     c->missing = c->missing || id_map_find(c->there, name) == NULL;
     return RC_OK;
