@@ -141,13 +141,24 @@ check_place_in_chain(struct vault *v, const struct record_full *record, struct e
     return RC_OK;
 }
 
+/* Whatever is wrong with a record that is offered, whoever offers it must change it. */
+static enum rc
+as_invalid(enum rc rc, struct error *e)
+{
+    if (rc == RC_OK || rc == RC_NO_MEMORY)
+        return rc;
+    e->code = RC_INVALID;
+    return RC_INVALID;
+}
+
 static enum rc
 decode_roots(struct vault *v, const struct record_full *record, struct arena *arena,
              struct id *roots, struct error *e)
 {
     for (size_t i = 0; i < record->archive_count; i++) {
         struct record_archive archive;
-        TRY_IN(record_decode_archive(record->archives[i], arena, &archive, e), e, "archive %zu", i);
+        TRY_IN(as_invalid(record_decode_archive(record->archives[i], arena, &archive, e), e), e,
+               "archive %zu", i);
         if (memcmp(archive.vault.bytes, v->id.bytes, sizeof v->id.bytes) != 0)
             return error_set(e, RC_INVALID, "archive %zu belongs to another vault", i);
         roots[i] = archive.root;
@@ -178,10 +189,7 @@ check_record(struct vault *v, struct span bytes, struct vault_full *out, struct 
 
     if (arena == NULL)
         return error_set(e, RC_NO_MEMORY, "record");
-    if (record_decode_full(bytes, arena, &record, e) != RC_OK) {
-        e->code = RC_INVALID;
-        return RC_INVALID;
-    }
+    TRY(as_invalid(record_decode_full(bytes, arena, &record, e), e));
     TRY(check_place_in_chain(v, &record, e));
     roots = calloc(record.archive_count + 1, sizeof *roots);
     if (roots == NULL)

@@ -125,6 +125,8 @@ find(struct vault *v, struct error *e)
                          "there is no vault in '%s': is its file system mounted? "
                          "'koffer-controller init' makes a new one",
                          v->path);
+    if (rc == RC_DENIED)
+        return error_context(e, "vault '%s': run as the user it belongs to", v->path);
     if (rc != RC_OK)
         return error_context(e, "vault '%s'", v->path);
     return vault_format_read(v->dir, v->path, &v->id, e);

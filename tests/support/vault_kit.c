@@ -72,6 +72,60 @@ vault_kit_blob(struct buffer *out, struct id *id, uint32_t seed, size_t len, str
     must(digest_sha256(buffer_span(out), id, &e), &e);
 }
 
+void
+vault_kit_begin(struct vault_kit *kit)
+{
+    struct error e = ERROR_INIT;
+
+    *kit = (struct vault_kit){0};
+    must(keys_generate(KEYS_SIGNING, &kit->agent, &e), &e);
+    must(keys_generate(KEYS_SIGNING, &kit->controller, &e), &e);
+}
+
+void
+vault_kit_end(struct vault_kit *kit)
+{
+    keys_private_free(kit->agent);
+    keys_private_free(kit->controller);
+}
+
+void
+vault_kit_record(struct vault_kit *kit, const struct record_vault_id *vault, uint64_t number,
+                 const struct id *previous, const struct id *root, struct buffer *out)
+{
+    CLEANUP(buffer_free) struct buffer bytes = BUFFER_INIT(LIMIT_RECORD);
+    struct error e = ERROR_INIT;
+    const struct record_recipient recipient = {.fingerprint = {{7}}};
+    struct record_archive archive = {
+        .vault = *vault,
+        .host = "mail",
+        .source = "spool",
+        .kind = "imap",
+        .cycle = number,
+        .sequence = ++kit->sequence,
+        .previous = kit->last_archive,
+        .state = RECORD_COMPLETE,
+        .root = *root,
+        .recipients = &recipient,
+        .recipient_count = 1,
+    };
+
+    must(record_encode_archive(&archive, kit->agent, &bytes, &e), &e);
+    kit->last_archive = archive.name;
+    const struct span archives = buffer_span(&bytes);
+    struct record_full full = {
+        .vault = *vault,
+        .number = number,
+        .previous = *previous,
+        .state = RECORD_FULL,
+        .skew_ns = -1,
+        .archives = &archives,
+        .archive_count = 1,
+    };
+    buffer_clear(out);
+    must(record_encode_full(&full, kit->controller, out, &e), &e);
+}
+
 static enum rc
 count_name(void *ctx, const char *name, struct error *e)
 {
