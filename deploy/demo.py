@@ -60,13 +60,13 @@ def set_up(koffer):
 def two_cycles(koffer):
     """The bytes sent by each."""
     show(koffer, "cycle", "start", "--wait", timeout=300)
-    first = koffer.json("cycle", "list")["cycles"][0]
+    first, full = koffer.newest_cycle(), koffer.newest_full()
     say("first cycle done")
     show(koffer, "full", "list")
-    show(koffer, "full", "show", "latest")
-    show(koffer, "full", "ls", "latest:db1.data/fs/srv/data")
+    show(koffer, "full", "show", full)
+    show(koffer, "full", "ls", f"{full}:db1.data/fs/srv/data")
     show(koffer, "cycle", "start", "--wait", timeout=300)
-    second = koffer.json("cycle", "list")["cycles"][0]
+    second = koffer.newest_cycle()
     say("second cycle done")
     return int(first["bytes_sent"]), int(second["bytes_sent"])
 
@@ -83,7 +83,7 @@ def story(base):
         first, second = two_cycles(koffer)
         show(koffer, "vault", "stats")
         show(koffer, "vault", "verify", timeout=300)
-        show(koffer, "restore", "files", "latest", "--to", "/srv/restored", timeout=300)
+        show(koffer, "restore", "files", koffer.newest_full(), "--to", "/srv/restored", timeout=300)
         say("restored; comparing with the live cluster")
         found = differences(cluster, koffer.controller_host.outside("/srv/restored"))
         koffer.stop()

@@ -41,3 +41,18 @@ def cluster(tmp_path_factory):
     from cluster import Cluster
     with Cluster(tmp_path_factory.mktemp("cluster"), os.environ.get("KOFFER_PROGRAMS")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def koffer(cluster):
+    """The programs on the cluster: a controller and three enrolled, connected agents."""
+    from koffer import Koffer, missing_programs
+    folder = os.environ.get("KOFFER_PROGRAMS")
+    if not folder:
+        pytest.skip("KOFFER_PROGRAMS does not say where the programs are (tests/run does)")
+    if missing := missing_programs(folder):
+        pytest.fail(f"not built: {', '.join(missing)}")
+    running = Koffer(cluster)
+    running.set_up()
+    yield running
+    running.stop()

@@ -1,24 +1,10 @@
 """The main job, end to end: a cycle over real servers, the full in the vault, everything back and equal."""
-import os
 import pathlib
 
 import koffer as programs
 import pytest
 
 pytestmark = pytest.mark.limit(180)
-
-
-@pytest.fixture(scope="module")
-def koffer(cluster):
-    folder = os.environ.get("KOFFER_PROGRAMS")
-    if not folder:
-        pytest.skip("KOFFER_PROGRAMS does not say where the programs are (tests/run does)")
-    if missing := programs.missing_programs(folder):
-        pytest.fail(f"not built: {', '.join(missing)}")
-    running = programs.Koffer(cluster)
-    running.set_up()
-    yield running
-    running.stop()
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +24,7 @@ def restored(koffer, second):
 
 def test_a_cycle_over_all_sources_becomes_a_full(koffer, first):
     assert first["state"] == "full", first
-    full = koffer.json("full", "show", "latest")
+    full = koffer.json("full", "show", koffer.newest_full())
     assert {f"{archive['agent']}.{archive['source']}" for archive in full["archives"]} == {
         f"{agent}.{source}" for agent, sources in programs.SOURCES.items() for source in sources}
     assert all(archive["state"] == "complete" for archive in full["archives"])

@@ -16,12 +16,10 @@ from host import Failed, wait_until
 from servers.mariadb import Mariadb
 
 PROGRAMS = ("koffer-controller", "koffer-agent", "koffer")
-URL = "tls+tcp://controller:7440"
-CONTROLLER = {"config": "/etc/koffer/koffer-controller.conf", "state": "/var/lib/koffer", "vault": "/srv/vault"}
-AGENT = {"config": "/etc/koffer/koffer-agent.conf", "state": "/var/lib/koffer-agent"}
-AGENT_CONF = """controller = "{url}"
-state = "{state}"
-{sources}"""
+URL = "tls+tcp://10.88.0.10:7420"
+CONTROLLER = {"config": "/etc/koffer/koffer-controller.conf", "state": "/var/lib/koffer/controller",
+              "vault": "/var/lib/koffer/vault"}
+AGENT = {"config": "/etc/koffer/koffer-agent.conf", "state": "/var/lib/koffer/agent"}
 # Host -> source -> its section.  Everything the servers have is at stock paths, so there is little to say.
 SOURCES = {
     "ldap1": {"directory": 'kind = "ldap"'},
@@ -56,7 +54,7 @@ class Koffer:
 
     def init(self):
         """Returns what it prints: the recovery sheet."""
-        self.controller_host.run(["install", "-d", "-m", "700", "/etc/koffer", CONTROLLER["state"]])
+        self.controller_host.run(["install", "-d", "-m", "700", "/etc/koffer", "/var/lib/koffer"])
         return self.controller_host.run(["/mnt/programs/koffer-controller", "init", "--config", CONTROLLER["config"], "--state",
                                          CONTROLLER["state"], "--vault", CONTROLLER["vault"], "--cluster", "demo", "--listen",
                                          URL])
@@ -68,10 +66,10 @@ class Koffer:
 
     def configure_agent(self, name, sources):
         host = self.cluster.hosts[name]
-        host.run(["install", "-d", "-m", "700", "/etc/koffer", AGENT["state"]])
+        host.run(["install", "-d", "-m", "700", "/etc/koffer", "/var/lib/koffer"])
         sections = "".join(f'source "{source}" {{\n    {section}\n}}\n' for source, section in sources.items())
         config = host.outside(AGENT["config"])
-        config.write_text(AGENT_CONF.format(url=URL, state=AGENT["state"], sources=sections))
+        config.write_text(sections)
         config.chmod(0o600)
 
     def enroll(self, name):
@@ -101,6 +99,10 @@ class Koffer:
         for daemon in [*self.agents.values(), self.controller]:
             daemon.stop()
 
+    def vault(self):
+        """Where the vault is on the machine."""
+        return self.controller_host.outside(CONTROLLER["vault"])
+
     # ---- the operator
 
     def try_cli(self, *words, timeout=120):
@@ -116,17 +118,21 @@ class Koffer:
         except json.JSONDecodeError as error:
             raise Failed(f"koffer --json {' '.join(words)}: not JSON: {error}\n{text[:400]}") from None
 
-    def cycle(self, *sources):
-        """Runs one and returns its line of `koffer cycle list`."""
-        self.cli("cycle", "start", "--wait", *(word for source in sources for word in ("--source", source)), timeout=300)
+    def cycle(self):
+        """Runs one that must become a full; returns its line of `koffer cycle list`."""
+        self.cli("cycle", "start", "--wait", timeout=300)
+        return self.newest_cycle()
+
+    def newest_cycle(self):
         return self.json("cycle", "list")["cycles"][0]
 
     def newest_full(self):
-        return self.json("full", "list")["fulls"][0]
+        """Its number, as text."""
+        return str(self.json("full", "list")["fulls"][0]["full"])
 
-    def restore_all(self, folder, full="latest"):
-        """Everything, to a directory of the controller's host; returns where that is on the machine."""
-        self.cli("restore", "files", str(full), "--to", folder, timeout=300)
+    def restore_all(self, folder):
+        """All of the newest full, to a directory of the controller's host; returns where that is on the machine."""
+        self.cli("restore", "files", self.newest_full(), "--to", folder, timeout=300)
         return self.controller_host.outside(folder)
 
 

@@ -112,6 +112,18 @@ class Ldap:
     def modify(self, ldif):
         self.host.run(["ldapmodify", "-x", "-H", "ldap://localhost", "-D", ROOT_DN, "-w", PASSWORD], input=ldif)
 
+    def add_backend(self, name, suffix):
+        """One more while the server runs, with the entry of its suffix."""
+        text = BACKEND.format(name=name, suffix=suffix, folder=f"{self.state}/db/{name}") + entry(
+            suffix, ["top", "domain"], dc=suffix.split(",")[0].removeprefix("dc="))
+        mapping, backend, top = text.strip().split("\n\n")
+        for one in (backend, mapping, top):  # a mapping names a backend that exists
+            self.modify(one.replace("\n", "\nchangetype: add\n", 1) + "\n")
+
+    def remove_backend(self, name, suffix):
+        for dn in (f'cn="{suffix}",cn=mapping tree,cn=config', f"cn={name},cn=ldbm database,cn=plugins,cn=config"):
+            self.host.run(["ldapdelete", "-r", "-x", "-H", "ldap://localhost", "-D", ROOT_DN, "-w", PASSWORD, dn])
+
     def export(self, backend, path):
         """The backend as the server's own offline tool sees it; the server must be stopped.  `path`: on the machine."""
         if self.daemon and self.daemon.running():
