@@ -10,7 +10,9 @@
  *     while (...) TRY(process_read(p, buf, size, &got, e));   // stdout; got == 0 at its end
  *     TRY(process_finish(p, &result, e));                     // waits; RC_OK only for exit code 0
  *
- * The child gets SIGTERM at the deadline or on cancel, SIGKILL five seconds later.
+ * The child's whole process group gets SIGTERM at the deadline or on cancel, SIGKILL five seconds
+ * later; whatever it left in the group when it ended is killed.  A child also gets SIGTERM when the
+ * thread that started it ends.  Its umask is 077, its signals have their defaults.
  * Threads: a process object belongs to one thread; several may run at once.  Layer: common/sys.
  */
 #ifndef COMMON_SYS_PROCESS_H
@@ -23,12 +25,11 @@
 #include "common/base/own.h"
 
 struct process_options {
-    const char *const *argv; /* argv[0] absolute; NULL at the end */
-    const char *const *env;  /* extra "NAME=value", NULL at the end; NULL for none */
-    const char *user;        /* run as this user with its groups; NULL: as we are */
-    const char *directory;   /* NULL: "/" */
-    struct span
-        input; /* bytes for stdin (written by a helper thread or before reading); empty: /dev/null */
+    const char *const *argv;     /* argv[0] absolute; NULL at the end */
+    const char *const *env;      /* extra "NAME=value", NULL at the end; NULL for none */
+    const char *user;            /* run as this user with its groups; NULL: as we are */
+    const char *directory;       /* NULL: "/" */
+    struct span input;           /* bytes for stdin, copied; empty: /dev/null */
     struct mono deadline;        /* {0}: none */
     const _Atomic(bool) *cancel; /* NULL: never */
 };
@@ -41,11 +42,13 @@ struct process_result {
 
 struct process;
 enum rc process_start(const struct process_options *options, struct process **out, struct error *e);
-/* Up to `size` bytes of stdout; *got == 0 at the end.  RC_TIMEOUT, RC_CANCELLED. */
+/* Up to `size` bytes of stdout; *got == 0 at the end.  RC_TIMEOUT and RC_CANCELLED come at once, the
+ * child having been told; process_finish or process_free see it out.  The caller need not read. */
 enum rc process_read(struct process *p, void *out, size_t size, size_t *got, struct error *e);
 /*
  * Wait for the end.  RC_OK: exit code 0.  RC_IO: another code or a signal, with the last line of
- * stderr in the text; `result` (may be NULL) is filled in both cases.
+ * stderr in the text; `result` (may be NULL) is filled in both cases.  RC_TIMEOUT, RC_CANCELLED:
+ * it was made to end; `result` is untouched.  To be called once.
  */
 enum rc process_finish(struct process *p, struct process_result *result, struct error *e);
 void process_free(struct process *p); /* SIGTERM, then SIGKILL, and reap; NULL is fine */
