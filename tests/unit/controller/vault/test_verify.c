@@ -19,7 +19,9 @@ struct world {
     struct vault_kit kit;
     struct buffer blob, record;
     struct id shared, roots[2], fulls[2];
-    char packs[FILES_MAX][256], records[FILES_MAX][256];
+    struct file {
+        char path[256];
+    } packs[FILES_MAX], records[FILES_MAX];
     size_t pack_count, record_count;
 };
 
@@ -90,14 +92,21 @@ add_full(struct world *w, uint32_t which)
     CHECK_OK(vault_commit_full(w->vault, buffer_span(&w->record), &w->fulls[which], &e), &e);
 }
 
+static struct file
+file_at(const char *path, const char *relative)
+{
+    struct file f;
+    (void)snprintf(f.path, sizeof f.path, "%s/%s", path, relative);
+    return f;
+}
+
 static enum rc
 note_pack(void *ctx, const struct id *name, struct error *e)
 {
     struct world *w = ctx;
     char path[PACK_PATH_SIZE];
     (void)e;
-    (void)snprintf(w->packs[w->pack_count++], sizeof w->packs[0], "%s/%s", w->path,
-                   pack_format_path(name, path));
+    w->packs[w->pack_count++] = file_at(w->path, pack_format_path(name, path));
     return RC_OK;
 }
 
@@ -116,8 +125,8 @@ begin(void **state)
         char name[VAULT_FULL_NAME_SIZE];
         add_full(&w, i);
         const struct vault_full full = {.number = i + 1, .name = w.fulls[i]};
-        (void)snprintf(w.records[w.record_count++], sizeof w.records[0], "%s/fulls/%s", w.path,
-                       vault_full_name(&full, name));
+        (void)snprintf(relative, sizeof relative, "fulls/%s", vault_full_name(&full, name));
+        w.records[w.record_count++] = file_at(w.path, relative);
     }
     CHECK_OK(vault_each_pack(w.vault->dir, note_pack, &w, &e), &e);
     *state = &w;
@@ -157,7 +166,7 @@ a_whole_vault_is_whole(void **state)
         assert_int_equal(c.archives, 2);
         assert_int_equal(c.packs, 2);
         assert_int_equal(c.blobs, 2 * LEAVES + 1);
-        assert_int_equal(c.bytes, size_of(w->packs[0]) + size_of(w->packs[1]));
+        assert_int_equal(c.bytes, size_of(w->packs[0].path) + size_of(w->packs[1].path));
         assert_int_equal(c.damaged + c.missing + c.unreferenced, 0);
         c = verify(w, 2, &heard);
         assert_string_equal(heard.text, "");
@@ -174,15 +183,15 @@ every_flipped_byte_of_a_pack_is_found(void **state)
     struct heard heard;
 
     for (size_t p = 0; p < w->pack_count; p++) {
-        uint64_t size = size_of(w->packs[p]);
+        uint64_t size = size_of(w->packs[p].path);
         for (uint64_t at = p; at < size; at += 5) {
-            vault_kit_flip(w->packs[p], at, (uint8_t)(1 << at % 8));
+            vault_kit_flip(w->packs[p].path, at, (uint8_t)(1 << at % 8));
             struct vault_verify_counts c = verify(w, 0, &heard);
-            vault_kit_flip(w->packs[p], at, (uint8_t)(1 << at % 8));
+            vault_kit_flip(w->packs[p].path, at, (uint8_t)(1 << at % 8));
             assert_true(c.damaged > 0);
             assert_int_equal(heard.kinds[VAULT_BAD_PACK], 1);
             assert_int_equal(heard.kinds[VAULT_BAD_INDEX], 0);
-            assert_non_null(strstr(heard.text, w->packs[p] + strlen(w->path) + 1));
+            assert_non_null(strstr(heard.text, w->packs[p].path + strlen(w->path) + 1));
         }
     }
     (void)verify(w, 0, &heard);
@@ -196,13 +205,13 @@ every_flipped_byte_of_a_record_is_found(void **state)
     struct heard heard;
 
     for (size_t r = 0; r < w->record_count; r++) {
-        uint64_t size = size_of(w->records[r]);
+        uint64_t size = size_of(w->records[r].path);
         for (uint64_t at = r; at < size; at += 3) {
-            vault_kit_flip(w->records[r], at, (uint8_t)(1 << at % 8));
+            vault_kit_flip(w->records[r].path, at, (uint8_t)(1 << at % 8));
             (void)verify(w, 0, &heard);
-            vault_kit_flip(w->records[r], at, (uint8_t)(1 << at % 8));
+            vault_kit_flip(w->records[r].path, at, (uint8_t)(1 << at % 8));
             assert_int_equal(heard.kinds[VAULT_BAD_RECORD], 1);
-            assert_non_null(strstr(heard.text, w->records[r] + strlen(w->path) + 1));
+            assert_non_null(strstr(heard.text, w->records[r].path + strlen(w->path) + 1));
         }
     }
 }
@@ -261,7 +270,8 @@ a_deleted_pack_is_missed(void **state)
     (void)offset_of(w, &w->roots[1], path);
     assert_int_equal(unlink(path), 0);
     struct vault_verify_counts c = verify(w, 0, &heard);
-    assert_int_equal(c.missing, LEAVES); /* the open vault still holds the file and reads the root */
+    assert_int_equal(c.missing,
+                     LEAVES); /* the open vault still holds the file and reads the root */
     assert_int_equal(heard.kinds[VAULT_BAD_INDEX], 1);
     assert_non_null(strstr(heard.text, "fulls hit: 2\n"));
     open_vault(w);
@@ -300,9 +310,9 @@ swapped_packs_are_found(void **state)
     char aside[256];
 
     (void)snprintf(aside, sizeof aside, "%s/aside", w->path);
-    assert_int_equal(rename(w->packs[0], aside), 0);
-    assert_int_equal(rename(w->packs[1], w->packs[0]), 0);
-    assert_int_equal(rename(aside, w->packs[1]), 0);
+    assert_int_equal(rename(w->packs[0].path, aside), 0);
+    assert_int_equal(rename(w->packs[1].path, w->packs[0].path), 0);
+    assert_int_equal(rename(aside, w->packs[1].path), 0);
     (void)verify(w, 0, &heard);
     assert_int_equal(heard.kinds[VAULT_BAD_PACK], 2);
 }
@@ -313,7 +323,7 @@ a_deleted_record_breaks_the_chain(void **state)
     struct world *w = *state;
     struct heard heard;
 
-    assert_int_equal(unlink(w->records[0]), 0);
+    assert_int_equal(unlink(w->records[0].path), 0);
     struct vault_verify_counts c = verify(w, 0, &heard);
     assert_true(heard.kinds[VAULT_BROKEN_CHAIN] >= 1);
     assert_int_equal(c.unreferenced, LEAVES);
@@ -327,7 +337,7 @@ a_stray_file_among_the_records_is_found(void **state)
     char stray[300];
 
     (void)snprintf(stray, sizeof stray, "%s/fulls/0000000001.full", w->path);
-    assert_int_equal(rename(w->records[1], stray), 0);
+    assert_int_equal(rename(w->records[1].path, stray), 0);
     (void)verify(w, 0, &heard);
     assert_int_equal(heard.kinds[VAULT_BAD_RECORD], 1);
 }
