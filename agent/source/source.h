@@ -47,6 +47,8 @@ struct source_report {
 void source_report_warn(struct source_report *r, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void source_report_fact(struct source_report *r, const char *name, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
+/* A warning that also says: this archive is not whole. */
+void source_report_incomplete(struct source_report *r, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* Is this directory entry to be left out?  `path` is absolute on the host, without trailing slash. */
 typedef bool source_exclude(void *ctx, const char *path, const char *name, mode_t mode);
@@ -102,8 +104,43 @@ struct source_kind {
     enum rc (*release)(struct source_step *step, struct error *e);
 };
 
-/* All kinds, ended by a nameless one. */
+/* All kinds, NULL at the end. */
 extern const struct source_kind *const source_kinds[];
 const struct source_kind *source_kind_of(const char *name); /* NULL: unknown */
+
+/*
+ * Keys of a titled section `source`: kind, required (default yes), description, and those of every kind.
+ *
+ *     source "mail" {
+ *         kind = imap
+ *         imapd-conf = /etc/imapd.conf
+ *     }
+ *
+ * source_validate: the title is a good name, only keys of its own kind are set, and kind->validate is content.
+ */
+extern const struct config_key source_keys[];
+enum rc
+source_validate(const struct config *config, const struct config_section *section, struct error *e);
+
+/* For the kinds: RC_CANCELLED or RC_TIMEOUT when the step should end. */
+enum rc source_go_on(const struct source_step *step, struct error *e);
+/* Wait between two questions to a server that cannot notify; ends early when the step should. */
+enum rc source_pause(const struct source_step *step, unsigned ms, struct error *e);
+/* Tell the collector what is being done; the text is kept in the report's arena. */
+void source_phase(struct source_step *step, struct source_collector *c, const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
+/* A made file from text in memory. */
+enum rc
+source_made_text(struct source_collector *c, const char *name, struct span text, struct error *e);
+
+/* RC_NOT_FOUND when there is no such user on this host. */
+enum rc source_find_user(const char *name, uid_t *uid, gid_t *gid, struct error *e);
+
+/*
+ * A name from a server as one component of a made file's name: letters, digits, '_', '-' and inner '.' stay, the rest becomes %XX.
+ * False when it does not fit.
+ */
+enum { SOURCE_COMPONENT_MAX = 256 };
+bool source_component(struct span name, char out[static SOURCE_COMPONENT_MAX]);
 
 #endif
