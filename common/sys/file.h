@@ -35,9 +35,11 @@ file_write_new(int dirfd, const char *path, struct span bytes, unsigned mode, st
  */
 enum rc
 file_publish(int from_dirfd, const char *from, int to_dirfd, const char *to, struct error *e);
-/* Replace or create `path` durably, all or nothing, through "<path>.new", which never stays; when
- * only the last sync fails, `path` is the new file and may not survive a crash.  The caller keeps
- * two writers of one path apart. */
+/*
+ * Replace or create `path` durably, all or nothing, through "<path>.new".  That is gone again after
+ * a failure, unless removing it fails too; the next call removes it.  When only the last sync fails,
+ * `path` is the new file and may not survive a crash.  The caller keeps two writers of one path apart.
+ */
 enum rc
 file_replace(int dirfd, const char *path, struct span bytes, unsigned mode, struct error *e);
 

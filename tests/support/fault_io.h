@@ -1,0 +1,35 @@
+/*
+ * fault_io.h -- makes the n-th change of stored state fail, in our code and in the libraries below.
+ *
+ *     for (unsigned n = 1;; n++) {
+ *         prepare();
+ *         fault_io_arm(n, EIO, false);
+ *         rc = the_operation();
+ *         fault_io_disarm();
+ *         if (!fault_io_fired()) break;                 // fewer than n changes: swept
+ *         check_that_the_world_is_before_or_after(rc);
+ *     }
+ *
+ * It defines open, write, fsync, rename, unlink and their kin in the test's executable, which the
+ * dynamic linker prefers to libc's; so it is compiled into the tests below tests/fault/ only.
+ * Changes are: opens that create or truncate, writes and closes of regular files that were written,
+ * syncs, renames, links, unlinks, directories made, truncations, allocations.  Descriptors 0 to 2
+ * are left alone.  A call that fails does nothing, except close, which closes all the same.
+ * Threads: any; the count is common to all.
+ */
+#ifndef TESTS_SUPPORT_FAULT_IO_H
+#define TESTS_SUPPORT_FAULT_IO_H
+
+#include <stdbool.h>
+
+/* From now on the n-th change (1 is the first) fails with `error_number`; with `sticky` the later
+ * ones too.  n == 0 only counts. */
+void fault_io_arm(unsigned n, int error_number, bool sticky);
+/* The n-th change, if it is a write of more than one byte, writes half: legal, to be continued. */
+void fault_io_arm_short(unsigned n);
+void fault_io_disarm(void);
+/* Since the last arming: did a change fail or come short?  How many were there? */
+bool fault_io_fired(void);
+unsigned fault_io_count(void);
+
+#endif
