@@ -8,9 +8,13 @@
  * owner, mode, attributes and times on the descriptor, and is then renamed into place: an
  * interrupted restore leaves whole files only.  Directories get their times last.
  * Owners are set by name where the name exists here, else by number; a process that is not root keeps its own
- * and counts it.  Hard links are linked again; holes stay holes.
- * Running it again skips files that are already there with the same size, time and content
- * (`verify_existing`) or the same size and time.
+ * and counts it, and gives nobody's setuid bit to itself.  Hard links are linked again; holes stay holes;
+ * sockets are counted, not made.
+ *
+ * Running it again skips what is already there: files of the same size and time, links of the same
+ * target, devices of the same number.  A directory that a killed restore left behind is recognised
+ * (mode 01700, ours) and finished.  After a power failure that comes before unpack() returns, files
+ * written last may be short, which their size shows; when it has returned RC_OK, all is on the disk.
  *
  * Threads: one restore per call; several calls may run at once on different targets.
  * Layer: common/tree.
@@ -22,7 +26,10 @@
 
 #include "common/tree/tree.h"
 
-enum unpack_existing { UNPACK_KEEP /* refuse to touch, report */, UNPACK_REPLACE };
+enum unpack_existing {
+    UNPACK_KEEP,    /* what is there and differs stays, is reported and counted as kept */
+    UNPACK_REPLACE, /* files are replaced; never a directory by something else */
+};
 
 struct unpack_counts { /* also the live progress; updated with relaxed atomics */
     _Atomic(uint64_t) files, directories, others, bytes, skipped, failed;
@@ -34,16 +41,18 @@ struct unpack_options {
     enum unpack_existing existing;
     const _Atomic(bool) *cancel;  /* NULL: cannot be cancelled */
     struct unpack_counts *counts; /* required */
-    void (*report)(void *ctx, const char *path,
-                   const struct error *e); /* one item failed; NULL fine */
+    /* One item failed, was kept, or lost a detail; NULL fine.  `path` is relative to the target and
+     * holds foreign bytes: escape it. */
+    void (*report)(void *ctx, const char *path, const struct error *e);
     void *report_ctx;
 };
 
 /*
  * Restore `entry` (found by tree_find) beneath `target`, an open directory: a directory's content
- * goes directly into the target, a file under its own name.  An item that fails is reported and
- * counted, and the rest goes on, except for RC_NO_SPACE, RC_CANCELLED and a source that
- * cannot be read, which end it.  RC_OK only when nothing failed.
+ * goes directly into the target, whose own mode and owner stay; a file goes under its own name.
+ * An item that fails, also one whose blobs are missing or damaged, is reported and counted, and the
+ * rest goes on.  RC_NO_SPACE, RC_NO_MEMORY, RC_CANCELLED and a source that does not answer end it.
+ * RC_OK only when nothing failed.
  */
 enum rc unpack(struct blob_source *source, const struct node_entry *entry, int target,
                const struct unpack_options *options, struct error *e);
