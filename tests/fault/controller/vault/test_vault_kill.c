@@ -209,7 +209,7 @@ static void
 nothing_acknowledged_is_lost(void **state)
 {
     const char *given = getenv("PROP_SEED");
-    uint64_t chance = given != NULL ? strtoull(given, NULL, 10) : (uint64_t)getpid();
+    uint64_t chance = given != NULL ? (uint64_t)strtoull(given, NULL, 10) : (uint64_t)getpid();
     char path[VAULT_KIT_PATH_SIZE];
     struct record_vault_id id;
     struct error e = ERROR_INIT;

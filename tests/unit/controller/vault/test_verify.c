@@ -122,7 +122,7 @@ begin(void **state)
     CHECK_OK(vault_create(w.path, false, &w.id, &e), &e);
     open_vault(&w);
     for (uint32_t i = 0; i < 2; i++) {
-        char name[VAULT_FULL_NAME_SIZE];
+        char name[VAULT_FULL_NAME_SIZE], relative[VAULT_FULL_NAME_SIZE + 8];
         add_full(&w, i);
         const struct vault_full full = {.number = i + 1, .name = w.fulls[i]};
         (void)snprintf(relative, sizeof relative, "fulls/%s", vault_full_name(&full, name));
