@@ -114,6 +114,14 @@ make_directory(const struct unpack_item *item, bool *made, struct error *e)
     return RC_OK;
 }
 
+/* Finished by an earlier restore: what this one adds inside must not change its time. */
+static bool
+is_restored(const struct node_entry *entry, const struct stat *about)
+{
+    return (about->st_mode & PERMISSIONS) == entry->mode && about->st_mtim.tv_sec == entry->mtime &&
+           about->st_mtim.tv_nsec == (long)entry->mtime_ns;
+}
+
 /* *finish: its owner, mode and times are ours to set. */
 static enum rc
 open_directory(const struct unpack_item *item, int *out, bool *finish, struct error *e)
@@ -129,7 +137,8 @@ open_directory(const struct unpack_item *item, int *out, bool *finish, struct er
     const bool ours = mode == UNFINISHED && about.st_uid == geteuid();
     if (made && !ours)
         return error_set(e, RC_DENIED, "somebody replaced the directory that was just made");
-    *finish = ours || item->job->options->existing == UNPACK_REPLACE;
+    *finish =
+        ours || is_restored(item->entry, &about) || item->job->options->existing == UNPACK_REPLACE;
     *out = fd;
     fd = -1;
     return RC_OK;
@@ -156,12 +165,13 @@ restore_directory(struct unpack_item *item, struct error *e)
     job->depth++;
     enum rc rc = fill_directory(job, &item->entry->directory, fd, e);
     job->depth--;
-    job->complained = false;
-    if (finish && !job->ended) /* last: every item made inside has changed its time */
+    job->complained = false; /* of the items inside */
+    TRY(settle(job, rc, e)); /* the end of all leaves it unfinished, for the next restore to see */
+    if (finish)              /* last: every item made inside has changed its time */
         unpack_meta(item, fd, false);
-    if (rc == RC_OK && (item->entry->flags & NODE_UNREADABLE) != 0)
+    if ((item->entry->flags & NODE_UNREADABLE) != 0)
         return error_set(e, RC_IO, "it could not be read completely when it was backed up");
-    return rc;
+    return RC_OK;
 }
 
 /* ---- the walk ---- */

@@ -326,6 +326,23 @@ a_missing_blob_costs_its_file_only(void **state)
 }
 
 static void
+what_failed_is_added_later_without_a_trace(void **state)
+{
+    struct restored *r = *state;
+    assert_int_equal(mkdirat(r->source, "dir", 0750), 0);
+    write_file(r, "dir/a", "first", 0644);
+    write_file(r, "dir/b", "second", 0644);
+    pack(r);
+    memstore_fail_gets(r->store, 4, RC_CORRUPT);
+    CHECK_RC(restore(r, UNPACK_KEEP), RC_IO);
+    assert_int_equal(r->counts.failed, 1);
+    memstore_fail_gets(r->store, 0, RC_OK);
+    CHECK_RC(restore(r, UNPACK_KEEP), RC_OK);
+    assert_int_equal(r->counts.files, 1);
+    check_equal(r);
+}
+
+static void
 a_store_that_does_not_answer_ends_it(void **state)
 {
     struct restored *r = *state;
@@ -435,6 +452,7 @@ main(void)
         WITH_FIXTURE(a_symbolic_link_in_the_target_is_not_followed),
         WITH_FIXTURE(crafted_names_write_nothing),
         WITH_FIXTURE(a_missing_blob_costs_its_file_only),
+        WITH_FIXTURE(what_failed_is_added_later_without_a_trace),
         WITH_FIXTURE(a_store_that_does_not_answer_ends_it),
         WITH_FIXTURE(nobody_gets_no_setuid_program),
         WITH_FIXTURE(swapping_directories_for_links_leads_nowhere),
