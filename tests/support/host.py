@@ -139,6 +139,7 @@ class Host:
                          + tail((self.logs / f"{name}.init").read_text()))
         children = pathlib.Path(f"/proc/{self.unshare.pid}/task/{self.unshare.pid}/children")
         self.pid = int(children.read_text().split()[0])
+        self._refuse_the_machine()
 
     def _furnish(self):
         self.logs.mkdir(exist_ok=True)
@@ -172,8 +173,17 @@ class Host:
 
     def _enter(self, argv, user=None):
         drop = ["setpriv", f"--reuid={user[0]}", f"--regid={user[1]}", "--init-groups", "--"] if user else []
-        return ["nsenter", f"--target={self.pid}", "--net", "--mount", "--pid", "--uts", "--ipc", "--wdns=/", "--",
+        # --root: with --mount alone it is the mount namespace's own root, which in a chroot is the machine's.
+        return ["nsenter", f"--target={self.pid}", "--net", "--mount", "--pid", "--uts", "--ipc", "--root", "--wd", "--",
                 *drop, *map(str, argv)]
+
+    def _refuse_the_machine(self):
+        """No command may run before it is certain that it meets the host's own folders and not the machine's."""
+        for folder in ("/etc", "/var", "/srv"):
+            ours = os.stat(self.outside(folder))
+            if self.run(["stat", "-c", "%d %i", folder]) != f"{ours.st_dev} {ours.st_ino}\n":
+                self.close()
+                raise Failed(f"host {self.name}: {folder} in it is not its own; refusing to touch the machine's")
 
     def run(self, argv, *, input=None, stdin=os.devnull, user=None, ok=(0,), timeout=120, env=None):
         """The command's standard output as text; `user`: (user, group) to run as; `stdin`: a file of the machine."""
