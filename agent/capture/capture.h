@@ -5,6 +5,10 @@
  *     kind->capture(&step, capture_collector(c), e);       // the source delivers
  *     TRY(capture_finish(c, &result, e));                  // all sealed and handed over; root known
  *
+ * Made files are read when they are delivered, which is at once.  Paths are only noted then; capture_finish walks
+ * them all, merged and in order, so a source may deliver them in any order, and what it passes as exclude_ctx
+ * must live until capture_finish returns.
+ *
  * Inside: a scanner (the caller's thread) walks directories in order of names and compares each file with what the
  * last capture remembered (size, mtime, ctime, inode, device, and owner and mode); unchanged files keep their
  * references and are not opened.  Others are read: short ones into bundles, long ones by content-defined
@@ -47,7 +51,7 @@ struct capture_progress { /* read by others at any time */
 };
 
 struct capture_options {
-    const char *memory_path; /* of the last committed capture; may not exist */
+    const char *memory_path; /* of the last committed capture; may not exist; NULL: none is kept */
     struct record_vault_id vault;
     uint64_t epoch;
     const struct blob_domain *domain;
@@ -69,7 +73,8 @@ struct capture;
 enum rc capture_begin(const struct capture_options *options, struct capture **out, struct error *e);
 struct source_collector *capture_collector(struct capture *c);
 enum rc capture_finish(struct capture *c, struct capture_result *result, struct error *e);
-/* The archive was committed: the new memory replaces the old, durably. */
+/* The archive was committed: the new memory replaces the old, durably.  RC_OK also when there is none
+ * to keep, because it could not be written: the report has a warning then. */
 enum rc capture_remember(struct capture *c, struct error *e);
 void capture_free(struct capture *c); /* aborts what still runs; removes the unused new memory */
 DEFINE_FREEP(capture)

@@ -1,0 +1,243 @@
+/* scan.c -- recursion over directories; its depth is bounded by LIMIT_DEPTH.  See scan.h. */
+#include "agent/capture/scan.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/capture/names.h"
+#include "agent/capture/scan_item.h"
+#include "agent/capture/scan_mount.h"
+
+/* archive root, fs and export take two of the levels. */
+enum { DEPTH_MAX = LIMIT_DEPTH - 2, PATH_LIMIT = (LIMIT_DEPTH + 1) * (LIMIT_NAME + 1) };
+
+static enum rc
+push_name(struct scan *s, const char *name, size_t *before, struct error *e)
+{
+    *before = s->path.len;
+    return buffer_printf(&s->path, e, "/%s", name);
+}
+
+static void
+pop_name(struct scan *s, size_t before)
+{
+    s->path.len = before;
+    if (s->path.data != NULL)
+        s->path.data[before] = '\0';
+}
+
+static bool
+excluded(const struct scan_reason *reason, const char *path, const char *name, mode_t mode)
+{
+    bool out = reason != NULL;
+    for (; reason != NULL; reason = reason->outer)
+        for (const struct paths_scope *p = reason->node->scopes; p != NULL; p = p->next)
+            if (p->exclude == NULL || !p->exclude(p->exclude_ctx, path, name, mode))
+                out = false;
+    return out;
+}
+
+static bool
+crosses(const struct scan_reason *reason)
+{
+    for (; reason != NULL; reason = reason->outer)
+        for (const struct paths_scope *p = reason->node->scopes; p != NULL; p = p->next)
+            if (p->cross)
+                return true;
+    return false;
+}
+
+static enum rc scan_entry(struct scan *s, const struct scan_place *in, const char *name,
+                          const struct paths_node *child, struct error *e);
+
+static enum rc
+scan_on_the_way(struct scan *s, const struct scan_place *in, struct error *e)
+{
+    for (size_t i = 0; in->node != NULL && i < in->node->count; i++)
+        TRY(scan_entry(s, in, in->node->children[i]->name, in->node->children[i], e));
+    return RC_OK;
+}
+
+/* *complete: every name could be read. */
+static enum rc
+scan_whole(struct scan *s, const struct scan_place *in, bool *complete, struct error *e)
+{
+    CLEANUP(names_free) struct names names = NAMES_INIT;
+    struct error why = ERROR_INIT;
+    if (names_read(&names, in->fd, &why) != RC_OK) {
+        if (why.code == RC_NO_MEMORY) {
+            *e = why;
+            return why.code;
+        }
+        *complete = false;
+        intake_complain(s->o.intake, scan_item_path(s), why.text);
+    }
+    for (size_t i = 0; i < names.count; i++) {
+        const char *name = names_at(&names, i);
+        const struct paths_node *child = in->node != NULL ? paths_child(in->node, name) : NULL;
+        TRY(scan_entry(s, in, name, child, e));
+    }
+    return RC_OK;
+}
+
+static enum rc
+scan_inside(struct scan *s, const struct scan_place *in, struct event_found *found, struct error *e)
+{
+    struct error why = ERROR_INIT;
+    bool complete = true;
+    enum rc rc = in->reason != NULL ? xattrs_of_file(in->fd, &found->xattrs, &why)
+                                    : xattrs_of_entry(in->fd, ".", &found->xattrs, &why);
+    if (rc != RC_OK) {
+        complete = false;
+        intake_complain(s->o.intake, scan_item_path(s), why.text);
+    }
+    if (in->reason != NULL)
+        TRY(scan_whole(s, in, &complete, e));
+    else
+        TRY(scan_on_the_way(s, in, e));
+    found->flags |= complete ? 0 : NODE_UNREADABLE;
+    return RC_OK;
+}
+
+/* An open directory with what is asked for in it, or, with fd -1, one that cannot be opened. */
+static enum rc
+tell_directory(struct scan *s, const struct scan_place *in, const char *name, const struct stat *st,
+               struct error *e)
+{
+    bool inside = s->path.len > 0; /* "/" itself is fs, which the memory takes for granted */
+    CLEANUP(event_found_freep) struct event_found *found = event_found_new(name, st);
+    struct event_found *enter = event_found_new(name, st);
+    struct event *event = event_new(EVENT_ENTER);
+    if (event == NULL || enter == NULL || found == NULL) {
+        event_free(event);
+        event_found_free(enter);
+        return error_set(e, RC_NO_MEMORY, "capture");
+    }
+    event->found = enter;
+    event->remember = inside;
+    TRY(outlet_tell(s->o.intake->outlet, event, e));
+    if (inside && s->o.memory != NULL)
+        memory_enter(s->o.memory, span_of(name, strlen(name)));
+    if (in->fd >= 0)
+        TRY(scan_inside(s, in, found, e));
+    else
+        found->flags |= NODE_UNREADABLE;
+    if (inside && s->o.memory != NULL)
+        memory_leave(s->o.memory);
+
+    event = event_new(EVENT_LEAVE);
+    if (event == NULL)
+        return error_set(e, RC_NO_MEMORY, "capture");
+    event->found = TAKE(found);
+    event->remember = inside;
+    return outlet_tell(s->o.intake->outlet, event, e);
+}
+
+/* Is something else mounted here that nobody asked for?  Then it stays outside. */
+static bool
+is_foreign(struct scan *s, const struct scan_place *in, const struct paths_node *child, int fd,
+           const struct stat *st)
+{
+    if (st->st_dev == in->device || in->reason == NULL || crosses(in->reason) ||
+        (child != NULL && child->scopes != NULL))
+        return false;
+    if (!scan_mount_is_kernels(fd))
+        source_report_warn(s->o.intake->report,
+                           "'%s' is another file system and was left out; list it as a path of "
+                           "its own, or let the source cross file systems",
+                           scan_item_path(s));
+    return true;
+}
+
+static enum rc
+scan_directory(struct scan *s, const struct scan_place *in, const char *name,
+               const struct paths_node *child, const struct scan_reason *reason, struct error *e)
+{
+    if (s->depth == DEPTH_MAX) {
+        intake_complain(s->o.intake, scan_item_path(s), "directories are nested too deep");
+        s->result->unreadable++;
+        return RC_OK;
+    }
+    int flags = O_DIRECTORY | (reason == NULL ? O_PATH : 0);
+    CLEANUP(own_closep) int fd = intake_open(in->fd, name, flags);
+    struct stat st;
+    if (fd < 0 && (errno != EACCES && errno != EPERM && errno != EIO))
+        return scan_item_lost(s, e);
+    if (fd < 0) {
+        intake_complain(s->o.intake, scan_item_path(s), strerrordesc_np(errno));
+        if (fstatat(in->fd, name, &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) != 0)
+            return scan_item_lost(s, e);
+    } else if (fstat(fd, &st) != 0) {
+        return scan_item_lost(s, e);
+    }
+    if (is_foreign(s, in, child, fd, &st))
+        reason = NULL;
+    const struct scan_place here = {.fd = fd, .device = st.st_dev, .node = child, .reason = reason};
+    s->depth++;
+    enum rc rc = tell_directory(s, &here, name, &st, e);
+    s->depth--;
+    return rc;
+}
+
+static enum rc
+scan_found(struct scan *s, const struct scan_place *in, const char *name,
+           const struct paths_node *child, struct error *e)
+{
+    struct stat st;
+    if (fstatat(in->fd, name, &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) != 0)
+        return scan_item_lost(s, e);
+    bool asked = child != NULL && child->scopes != NULL;
+    const struct scan_reason own = {.node = child, .outer = in->reason};
+    const struct scan_reason *reason = asked ? &own : in->reason;
+    if (asked && child->phase != NULL)
+        atomic_store(&s->o.progress->phase, child->phase);
+    if (!asked && excluded(in->reason, scan_item_path(s), name, st.st_mode)) {
+        if (child == NULL)
+            return RC_OK;
+        reason = NULL; /* a path further down was asked for */
+    }
+    if (S_ISDIR(st.st_mode))
+        return scan_directory(s, in, name, child, reason, e);
+    if (reason == NULL) /* there was a directory when the path was asked for */
+        s->o.intake->vanished++;
+    if (reason == NULL)
+        return RC_OK;
+    return S_ISREG(st.st_mode) ? scan_item_file(s, in, name, &st, e)
+                               : scan_item_other(s, in, name, &st, e);
+}
+
+static enum rc
+scan_entry(struct scan *s, const struct scan_place *in, const char *name,
+           const struct paths_node *child, struct error *e)
+{
+    size_t before;
+    TRY(push_name(s, name, &before, e));
+    enum rc rc = scan_found(s, in, name, child, e);
+    pop_name(s, before);
+    return rc;
+}
+
+enum rc
+scan_run(const struct scan_options *options, struct scan_result *result, struct error *e)
+{
+    struct scan s = {.o = *options, .result = result};
+    CLEANUP(buffer_free) struct buffer path = BUFFER_INIT(PATH_LIMIT);
+    const struct paths_node *root = paths_root(options->paths);
+    if (root->count == 0 && root->scopes == NULL)
+        return RC_OK;
+    CLEANUP(own_closep)
+    int fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) != 0)
+        return error_errno(e, "open '/'");
+    s.path = path;
+    const struct scan_reason own = {.node = root};
+    const struct scan_place top = {
+        .fd = fd, .device = st.st_dev, .node = root, .reason = root->scopes != NULL ? &own : NULL};
+    enum rc rc = tell_directory(&s, &top, "fs", &st, e);
+    path = s.path;
+    return rc;
+}
