@@ -131,6 +131,12 @@ memstore_fail_gets(struct memstore *s, size_t n, enum rc rc)
     s->fail_with = rc;
 }
 
+bool
+memstore_has(struct memstore *s, const struct id *id)
+{
+    return *place_of(s, id) != NULL;
+}
+
 void
 memstore_drop(struct memstore *s, const struct id *id)
 {

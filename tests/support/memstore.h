@@ -21,6 +21,7 @@ size_t memstore_bytes(const struct memstore *s);
 size_t memstore_gets(const struct memstore *s); /* how often the source was asked */
 /* The n-th get from now (1: the next) and all later ones fail with `rc`; 0: never. */
 void memstore_fail_gets(struct memstore *s, size_t n, enum rc rc);
+bool memstore_has(struct memstore *s, const struct id *id);
 void memstore_drop(struct memstore *s, const struct id *id);
 
 #endif
