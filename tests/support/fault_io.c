@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 enum { FDS = 4096 };
@@ -208,6 +209,23 @@ pwrite64(int fd, const void *bytes, size_t len, off64_t at)
     REAL(ssize_t, pwrite64, int, const void *, size_t, off64_t);
     ssize_t part = allowed(fd, len);
     return part < 0 ? -1 : real(fd, bytes, (size_t)part, at);
+}
+
+/* LMDB's way to write neighbouring pages.  Coming short here means: part of the first piece only. */
+ssize_t
+writev(int fd, const struct iovec *pieces, int n)
+{
+    REAL(ssize_t, writev, int, const struct iovec *, int);
+    size_t len = 0;
+    for (int i = 0; i < n; i++)
+        len += pieces[i].iov_len;
+    ssize_t part = allowed(fd, len);
+    if (part < 0 || (size_t)part == len)
+        return part < 0 ? -1 : real(fd, pieces, n);
+    struct iovec first = pieces[0];
+    if (first.iov_len > (size_t)part)
+        first.iov_len = (size_t)part;
+    return real(fd, &first, 1);
 }
 
 int
