@@ -1,0 +1,316 @@
+/* job.c -- the board: submit, cancel, collect, leases.  See job.h. */
+#include "agent/job/job.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+
+#include "agent/job/job_internal.h"
+#include "common/base/log.h"
+#include "common/base/text.h"
+#include "common/sys/file.h"
+
+/* Warnings, facts and the like of one step. */
+enum { REPORT_ARENA = 1 << 20 };
+
+static enum rc
+find_sources(struct job_board *b, struct error *e)
+{
+    const struct config_section *root = config_root(b->options.config);
+    size_t count = config_count(root, "source");
+    if (count > JOB_SOURCES_MAX)
+        return error_set(e, RC_INVALID, "more than %d sources", (int)JOB_SOURCES_MAX);
+    for (size_t i = 0; i < count; i++) {
+        const struct config_section *section = config_at(root, "source", i);
+        b->sources[b->source_count++] = (struct job_source){
+            .kind = source_kind_of(config_text(section, "kind")),
+            .section = section,
+            .name = config_title(section),
+        };
+    }
+    return RC_OK;
+}
+
+enum rc
+job_board_new(const struct job_options *options, struct job_board **out, struct error *e)
+{
+    CLEANUP(job_board_freep) struct job_board *b = calloc(1, sizeof *b);
+    if (b == NULL)
+        return error_set(e, RC_NO_MEMORY, "job board");
+    b->options = *options;
+    TRY(find_sources(b, e));
+    *out = TAKE(b);
+    return RC_OK;
+}
+
+void
+job_set_vault(struct job_board *b, const struct job_vault *vault)
+{
+    b->vault = *vault;
+}
+
+static struct job *
+find(const struct job_board *b, uint64_t id)
+{
+    for (size_t i = 0; i < b->job_count; i++)
+        if (b->jobs[i]->order.job == id)
+            return b->jobs[i];
+    return NULL;
+}
+
+static struct job_source *
+find_source(struct job_board *b, const char *name)
+{
+    for (size_t i = 0; i < b->source_count; i++)
+        if (text_equal(b->sources[i].name, name))
+            return &b->sources[i];
+    return NULL;
+}
+
+static void
+free_job(struct job *job)
+{
+    arena_free(job->arena);
+    buffer_free(&job->record);
+    free(job);
+}
+
+void
+job_drop(struct job_board *b, uint64_t id)
+{
+    for (size_t i = 0; i < b->job_count; i++) {
+        struct job *job = b->jobs[i];
+        if (job->order.job != id || !atomic_load(&job->ended))
+            continue;
+        memmove(&b->jobs[i], &b->jobs[i + 1], (b->job_count - i - 1) * sizeof(struct job *));
+        b->job_count--;
+        (void)pthread_join(job->thread, NULL);
+        if (job->source != NULL)
+            job->source->busy = false;
+        free_job(job);
+        return;
+    }
+}
+
+void
+job_board_free(struct job_board *b)
+{
+    struct error e = ERROR_INIT;
+    if (b == NULL)
+        return;
+    for (size_t i = 0; i < b->job_count; i++)
+        atomic_store(&b->jobs[i]->cancel, true);
+    for (size_t i = 0; i < b->job_count; i++) {
+        (void)pthread_join(b->jobs[i]->thread, NULL);
+        free_job(b->jobs[i]);
+    }
+    for (size_t i = 0; i < b->source_count; i++)
+        if (job_let_go(b, &b->sources[i], false, NULL, &e) != RC_OK)
+            log_error(&e, "release at the end", LOG_TEXT("source", b->sources[i].name));
+    free(b);
+}
+
+/* ---- running */
+
+static job_step *const steps[JOB_VERBS_] = {
+    [JOB_CHECK] = job_step_check,     [JOB_CAPTURE] = job_step_capture,
+    [JOB_SEAL] = job_step_seal,       [JOB_RELEASE] = job_step_release,
+    [JOB_RESTORE] = job_step_restore,
+};
+
+static void *
+run(void *arg)
+{
+    struct job *job = arg;
+    struct job_board *b = job->board;
+    job->rc = steps[job->order.verb](job, &job->e);
+    job->finished = clock_wall();
+    if (job->rc != RC_OK && job->rc != RC_CANCELLED)
+        log_error(&job->e, "step failed", LOG_TEXT("source", job->order.source),
+                  LOG_U64("cycle", job->order.cycle), LOG_U64("job", job->order.job));
+    atomic_store(&job->ended, true);
+    b->options.wake(b->options.wake_ctx);
+    return NULL;
+}
+
+/* A step of a new cycle: what the last one left behind goes first. */
+static enum rc
+adopt(struct job_board *b, struct job_source *s, const struct job_order *order, struct error *e)
+{
+    if (s->cycle == order->cycle || order->verb == JOB_RELEASE)
+        return RC_OK;
+    if (order->verb != JOB_CHECK && order->verb != JOB_CAPTURE)
+        return error_set(e, RC_NOT_FOUND, "source '%s' holds nothing of cycle %llu", s->name,
+                         (unsigned long long)order->cycle);
+    if (s->cycle != 0) {
+        log_warning("cycle was never released", LOG_TEXT("source", s->name),
+                    LOG_U64("cycle", s->cycle));
+        TRY(job_let_go(b, s, false, NULL, e));
+    }
+    s->cycle = order->cycle;
+    return RC_OK;
+}
+
+static enum rc
+take_source(struct job_board *b, const struct job_order *order, struct job_source **out,
+            struct error *e)
+{
+    *out = NULL;
+    if (order->verb >= JOB_VERBS_ || steps[order->verb] == NULL)
+        return error_set(e, RC_UNSUPPORTED, "this agent knows no step %d", (int)order->verb);
+    if (order->verb == JOB_RESTORE)
+        return RC_OK;
+    struct job_source *s = find_source(b, order->source);
+    if (s == NULL)
+        return error_set(e, RC_NOT_FOUND, "no source '%s' is configured on this host",
+                         order->source);
+    if (s->busy)
+        return error_set(e, RC_AGAIN, "source '%s' is busy with another step", s->name);
+    TRY(adopt(b, s, order, e));
+    *out = s;
+    return RC_OK;
+}
+
+static enum rc
+start(struct job *job, struct error *e)
+{
+    sigset_t all, before; /* signals belong to the main thread */
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failed = pthread_create(&job->thread, NULL, run, job);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return failed == 0 ? RC_OK : error_set(e, RC_NO_MEMORY, "thread for a step");
+}
+
+enum rc
+job_submit(struct job_board *b, const struct job_order *order, struct error *e)
+{
+    struct job_source *source;
+    if (find(b, order->job) != NULL)
+        return RC_OK; /* the same order again */
+    if (b->job_count == JOB_MAX)
+        return error_set(e, RC_AGAIN, "%d steps are under way already", (int)JOB_MAX);
+    TRY(take_source(b, order, &source, e));
+
+    struct job *job = calloc(1, sizeof *job);
+    if (job == NULL)
+        return error_set(e, RC_NO_MEMORY, "step");
+    job->board = b;
+    job->order = *order;
+    job->source = source;
+    job->arena = arena_new(REPORT_ARENA);
+    job->report.arena = job->arena;
+    job->record = BUFFER_INIT(LIMIT_RECORD);
+    job->e = ERROR_INIT;
+    job->started = clock_wall();
+    if (order->deadline_seconds > 0)
+        job->deadline = clock_after_ms(clock_mono(), INT64_C(1000) * order->deadline_seconds);
+    enum rc rc = job->arena == NULL ? error_set(e, RC_NO_MEMORY, "step") : start(job, e);
+    if (rc != RC_OK) {
+        free_job(job);
+        return rc;
+    }
+    if (source != NULL)
+        source->busy = true;
+    b->jobs[b->job_count++] = job;
+    return RC_OK;
+}
+
+void
+job_cancel(struct job_board *b, uint64_t id)
+{
+    struct job *job = find(b, id);
+    if (job != NULL)
+        atomic_store(&job->cancel, true);
+}
+
+void
+job_each(struct job_board *b, job_visit *visit, void *ctx)
+{
+    for (size_t i = b->job_count; i-- > 0;) { /* backwards: the visitor may drop what it sees */
+        struct job *job = b->jobs[i];
+        bool ended = atomic_load(&job->ended);
+        bool captured = ended && job->order.verb == JOB_CAPTURE && job->rc == RC_OK;
+        const struct job_status status = {
+            .job = job->order.job,
+            .verb = job->order.verb,
+            .ended = ended,
+            .progress = job->order.verb == JOB_CAPTURE ? &job->progress : NULL,
+            .restored = job->order.verb == JOB_RESTORE ? &job->restored : NULL,
+            .rc = ended ? job->rc : RC_OK,
+            .text = ended && job->rc != RC_OK ? job->e.text : "",
+            .remedy = job->remedy,
+            .report = ended ? &job->report : NULL,
+            .captured = captured ? &job->source->captured : NULL,
+            .record = ended ? buffer_span(&job->record) : (struct span){0},
+            .started = job->started,
+            .finished = job->finished,
+        };
+        visit(ctx, &status);
+    }
+}
+
+/* ---- leftovers */
+
+static void
+cancel_jobs_of(struct job_board *b, const struct job_source *s)
+{
+    for (size_t i = 0; i < b->job_count; i++)
+        if (b->jobs[i]->source == s)
+            atomic_store(&b->jobs[i]->cancel, true);
+}
+
+/* A job that ended while nobody listens: its result is of no use any more once the lease is over. */
+static void
+drop_ended_of(struct job_board *b, const struct job_source *s)
+{
+    for (size_t i = b->job_count; i-- > 0;)
+        if (b->jobs[i]->source == s && atomic_load(&b->jobs[i]->ended))
+            job_drop(b, b->jobs[i]->order.job);
+}
+
+static void
+lease_is_over(struct job_board *b, struct job_source *s)
+{
+    struct error e = ERROR_INIT;
+    cancel_jobs_of(b, s);
+    drop_ended_of(b, s);
+    if (s->busy)
+        return; /* its job must end first; the next tick looks again */
+    log_warning("the controller has vanished: letting go", LOG_TEXT("source", s->name),
+                LOG_U64("cycle", s->cycle));
+    if (job_let_go(b, s, false, NULL, &e) != RC_OK)
+        log_error(&e, "release", LOG_TEXT("source", s->name));
+}
+
+void
+job_tick(struct job_board *b, bool connected)
+{
+    struct mono now = clock_mono();
+    for (size_t i = 0; i < b->source_count; i++) {
+        struct job_source *s = &b->sources[i];
+        if (connected || s->cycle == 0)
+            s->alone_since = (struct mono){0};
+        else if (s->alone_since.ns == 0)
+            s->alone_since = now;
+        else if (now.ns - s->alone_since.ns >= b->options.lease_ms * CLOCK_NS_PER_MS)
+            lease_is_over(b, s);
+    }
+}
+
+static enum rc
+reap_one(void *ctx, const char *name, struct error *e)
+{
+    const struct job_board *b = ctx;
+    char path[JOB_PATH_MAX];
+    (void)snprintf(path, sizeof path, "%s/%s", b->options.staging, name);
+    log_warning("removing what an earlier agent left", LOG_TEXT("path", path));
+    return file_remove_tree(AT_FDCWD, path, e);
+}
+
+enum rc
+job_reap(struct job_board *b, struct error *e)
+{
+    TRY_IN(file_make_directory(AT_FDCWD, b->options.staging, 0711, e), e, "staging directory");
+    return file_list(AT_FDCWD, b->options.staging, reap_one, b, e);
+}

@@ -1,0 +1,269 @@
+/* job_step.c -- check, capture, seal, release: what a cycle asks of a source.  See job.h. */
+#include <fcntl.h>
+#include <stdio.h>
+
+#include "agent/job/job_internal.h"
+#include "common/base/log.h"
+#include "common/base/wire.h"
+#include "common/sys/file.h"
+
+static void
+staging_path(const struct job_board *b, const struct job_source *s, char out[static JOB_PATH_MAX])
+{
+    (void)snprintf(out, JOB_PATH_MAX, "%s/%s", b->options.staging, s->name);
+}
+
+static void
+memory_path(const struct job_board *b, const struct job_source *s, char out[static JOB_PATH_MAX])
+{
+    (void)snprintf(out, JOB_PATH_MAX, "%s/memory/%s", b->options.state, s->name);
+}
+
+static struct source_step
+step_of(struct job *job, const char *staging)
+{
+    return (struct source_step){
+        .config = job->source->section,
+        .name = job->source->name,
+        .staging = staging,
+        .cycle = job->order.cycle,
+        .deadline = job->deadline,
+        .cancel = &job->cancel,
+        .report = &job->report,
+        .memory = job->source->memory,
+    };
+}
+
+static enum rc
+fresh_staging(const char *path, struct error *e)
+{
+    TRY(file_remove_tree(AT_FDCWD, path, e));
+    return file_make_directory(AT_FDCWD, path, 0700, e);
+}
+
+enum rc
+job_step_check(struct job *job, struct error *e)
+{
+    char staging[JOB_PATH_MAX];
+    staging_path(job->board, job->source, staging);
+    TRY_IN(fresh_staging(staging, e), e, "staging");
+    struct source_step step = step_of(job, staging);
+    enum rc rc = job->source->kind->check(&step, e);
+    job->source->memory = step.memory;
+    return rc;
+}
+
+/* ---- capture */
+
+static enum rc
+capture_into(struct job *job, struct capture_store *store, struct error *e)
+{
+    struct job_board *b = job->board;
+    struct job_source *s = job->source;
+    CLEANUP(capture_freep) struct capture *c = NULL;
+    char memory[JOB_PATH_MAX], staging[JOB_PATH_MAX];
+    memory_path(b, s, memory);
+    staging_path(b, s, staging);
+    TRY_IN(fresh_staging(staging, e), e, "staging");
+    const struct capture_options options = {
+        .memory_path = memory,
+        .vault = b->vault.id,
+        .epoch = b->vault.epoch,
+        .domain = &b->options.domain,
+        .level = b->options.level,
+        .threads = b->options.threads,
+        .store = store,
+        .report = &job->report,
+        .progress = &job->progress,
+        .cancel = &job->cancel,
+    };
+    TRY(capture_begin(&options, &c, e));
+    struct source_step step = step_of(job, staging);
+    enum rc rc = s->kind->capture(&step, capture_collector(c), e);
+    s->memory = step.memory;
+    if (rc != RC_OK)
+        return rc;
+    TRY(capture_finish(c, &s->captured, e));
+    TRY(b->options.ports.finish_store(b->options.ports.ctx, store, e));
+    s->captured.incomplete = s->captured.incomplete || job->report.incomplete;
+    s->capture = TAKE(c);
+    return RC_OK;
+}
+
+enum rc
+job_step_capture(struct job *job, struct error *e)
+{
+    const struct job_ports *ports = &job->board->options.ports;
+    struct capture_store *store = NULL;
+    capture_free(job->source->capture); /* of an order that was repeated */
+    job->source->capture = NULL;
+    TRY(ports->open_store(ports->ctx, job->order.job, &job->order.token, &job->cancel, &store, e));
+    job->source->started = clock_wall();
+    enum rc rc = capture_into(job, store, e);
+    job->source->finished = clock_wall();
+    ports->close_store(ports->ctx, store);
+    return rc;
+}
+
+/* ---- seal */
+
+/* The host's last committed record: u64 sequence, then its name.  Shared by all sources of the host. */
+static void
+receipt_path(const struct job_board *b, char out[static JOB_PATH_MAX])
+{
+    (void)snprintf(out, JOB_PATH_MAX, "%s/receipt", b->options.state);
+}
+
+static enum rc
+read_receipt(const struct job_board *b, uint64_t *sequence, struct error *e)
+{
+    char path[JOB_PATH_MAX];
+    bool exists;
+    CLEANUP(buffer_free) struct buffer bytes = BUFFER_INIT(256);
+    *sequence = 0;
+    receipt_path(b, path);
+    TRY(file_exists(AT_FDCWD, path, &exists, e));
+    if (!exists)
+        return RC_OK;
+    TRY(file_read(AT_FDCWD, path, &bytes, e));
+    struct wire_reader r = wire_reader_of(buffer_span(&bytes));
+    *sequence = wire_u64(&r);
+    (void)wire_id(&r);
+    return wire_done(&r) ? RC_OK
+                         : error_set(e, RC_CORRUPT, "'%s' is damaged; if nothing else is wrong "
+                                                    "remove it: it is made anew",
+                                     path);
+}
+
+static enum rc
+write_receipt(const struct job_board *b, const struct job_order *order, struct error *e)
+{
+    char path[JOB_PATH_MAX];
+    uint64_t newest;
+    CLEANUP(buffer_free) struct buffer bytes = BUFFER_INIT(256);
+    struct wire_writer w = wire_writer_to(&bytes, e);
+    TRY(read_receipt(b, &newest, e));
+    if (order->sequence <= newest)
+        return RC_OK; /* the host's sources are released in any order */
+    receipt_path(b, path);
+    wire_put_u64(&w, order->sequence);
+    wire_put_id(&w, &order->receipt);
+    TRY(wire_writer_finish(&w));
+    return file_replace(AT_FDCWD, path, buffer_span(&bytes), 0600, e);
+}
+
+static enum rc
+check_sequence(struct job *job, struct error *e)
+{
+    uint64_t committed;
+    TRY(read_receipt(job->board, &committed, e));
+    if (job->order.sequence > committed)
+        return RC_OK;
+    (void)snprintf(job->remedy, sizeof job->remedy,
+                   "if that was meant, remove the file 'receipt' in the agent's state directory");
+    return error_set(e, RC_DENIED,
+                     "the controller asks for record %llu of this host, but %llu was committed: its "
+                     "catalogue or vault was set back",
+                     (unsigned long long)job->order.sequence, (unsigned long long)committed);
+}
+
+enum rc
+job_step_seal(struct job *job, struct error *e)
+{
+    struct job_board *b = job->board;
+    struct job_source *s = job->source;
+    struct record_recipient recipients[LIMIT_RECIPIENTS];
+    if (s->capture == NULL)
+        return error_set(e, RC_NOT_FOUND, "source '%s' has nothing to seal", s->name);
+    TRY(check_sequence(job, e));
+    TRY(record_seal_root(&b->vault.id, &s->captured.root, b->vault.recipients,
+                         b->vault.recipient_count, recipients, e));
+    struct record_archive archive = {
+        .vault = b->vault.id,
+        .host = b->options.host,
+        .source = s->name,
+        .kind = s->kind->name,
+        .cycle = job->order.cycle,
+        .sequence = job->order.sequence,
+        .previous = job->order.previous,
+        .started = s->started,
+        .finished = s->finished,
+        .state = s->captured.incomplete ? RECORD_ARCHIVE_INCOMPLETE : RECORD_COMPLETE,
+        .totals = s->captured.totals,
+        .root = s->captured.root.id,
+        .recipients = recipients,
+        .recipient_count = b->vault.recipient_count,
+    };
+    memcpy(archive.domain, b->options.domain.id, BLOB_DOMAIN_SIZE);
+    return record_encode_archive(&archive, b->options.signing, &job->record, e);
+}
+
+/* ---- release */
+
+static enum rc
+release_kind(struct job_board *b, struct job_source *s, struct source_report *report,
+             struct error *e)
+{
+    char staging[JOB_PATH_MAX];
+    CLEANUP(arena_freep) struct arena *arena = arena_new(1 << 16);
+    struct source_report mine = {.arena = arena};
+    staging_path(b, s, staging);
+    struct source_step step = {
+        .config = s->section,
+        .name = s->name,
+        .staging = staging,
+        .cycle = s->cycle,
+        .report = report != NULL ? report : &mine,
+        .memory = s->memory,
+    };
+    if (arena == NULL)
+        return error_set(e, RC_NO_MEMORY, "release");
+    enum rc rc = s->kind->release(&step, e);
+    s->memory = step.memory;
+    return rc == RC_OK ? file_remove_tree(AT_FDCWD, staging, e) : rc;
+}
+
+enum rc
+job_let_go(struct job_board *b, struct job_source *s, bool committed,
+           struct source_report *report, struct error *e)
+{
+    enum rc rc = RC_OK;
+    if (s->capture != NULL && committed)
+        rc = capture_remember(s->capture, e);
+    capture_free(s->capture);
+    s->capture = NULL;
+    if (s->cycle == 0)
+        return rc;
+    struct error later = ERROR_INIT;
+    enum rc released = release_kind(b, s, report, &later);
+    if (released == RC_OK)
+        s->cycle = 0;
+    else if (rc == RC_OK)
+        *e = later;
+    return rc != RC_OK ? rc : released;
+}
+
+static enum rc
+forget(const struct job_board *b, const struct job_source *s, struct error *e)
+{
+    char path[JOB_PATH_MAX];
+    memory_path(b, s, path);
+    log_warning("the vault lacks blobs that were believed stored: the next capture reads everything",
+                LOG_TEXT("source", s->name));
+    return file_remove_tree(AT_FDCWD, path, e);
+}
+
+enum rc
+job_step_release(struct job *job, struct error *e)
+{
+    struct job_board *b = job->board;
+    struct job_source *s = job->source;
+    bool committed = !id_is_zero(&job->order.receipt);
+    if (s->cycle != 0 && s->cycle != job->order.cycle)
+        return RC_OK; /* of a cycle that is long gone */
+    if (committed)
+        TRY(write_receipt(b, &job->order, e));
+    if (job->order.forget)
+        TRY(forget(b, s, e));
+    return job_let_go(b, s, committed, &job->report, e);
+}
