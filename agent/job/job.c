@@ -113,9 +113,8 @@ job_board_free(struct job_board *b)
 /* ---- running */
 
 static job_step *const steps[JOB_VERBS_] = {
-    [JOB_CHECK] = job_step_check,     [JOB_CAPTURE] = job_step_capture,
-    [JOB_SEAL] = job_step_seal,       [JOB_RELEASE] = job_step_release,
-    [JOB_RESTORE] = job_step_restore,
+    [JOB_CHECK] = job_step_check,     [JOB_CAPTURE] = job_step_capture, [JOB_SEAL] = job_step_seal,
+    [JOB_RELEASE] = job_step_release, [JOB_RESTORE] = job_step_restore,
 };
 
 static void *

@@ -57,14 +57,12 @@ struct job_order {
 struct job_ports {
     void *ctx;
     enum rc (*open_store)(void *ctx, uint64_t job, const struct id *token,
-                          const _Atomic(bool) *cancel, struct capture_store **out,
-                          struct error *e);
+                          const _Atomic(bool) *cancel, struct capture_store **out, struct error *e);
     /* Everything put is durable: RC_OK only then. */
     enum rc (*finish_store)(void *ctx, struct capture_store *store, struct error *e);
     void (*close_store)(void *ctx, struct capture_store *store);
     enum rc (*open_source)(void *ctx, uint64_t job, const struct id *token,
-                           const _Atomic(bool) *cancel, struct blob_source **out,
-                           struct error *e);
+                           const _Atomic(bool) *cancel, struct blob_source **out, struct error *e);
     void (*close_source)(void *ctx, struct blob_source *source);
 };
 

@@ -130,8 +130,9 @@ read_receipt(const struct job_board *b, uint64_t *sequence, struct error *e)
     *sequence = wire_u64(&r);
     (void)wire_id(&r);
     return wire_done(&r) ? RC_OK
-                         : error_set(e, RC_CORRUPT, "'%s' is damaged; if nothing else is wrong "
-                                                    "remove it: it is made anew",
+                         : error_set(e, RC_CORRUPT,
+                                     "'%s' is damaged; if nothing else is wrong "
+                                     "remove it: it is made anew",
                                      path);
 }
 
@@ -161,10 +162,11 @@ check_sequence(struct job *job, struct error *e)
         return RC_OK;
     (void)snprintf(job->remedy, sizeof job->remedy,
                    "if that was meant, remove the file 'receipt' in the agent's state directory");
-    return error_set(e, RC_DENIED,
-                     "the controller asks for record %llu of this host, but %llu was committed: its "
-                     "catalogue or vault was set back",
-                     (unsigned long long)job->order.sequence, (unsigned long long)committed);
+    return error_set(
+        e, RC_DENIED,
+        "the controller asks for record %llu of this host, but %llu was committed: its "
+        "catalogue or vault was set back",
+        (unsigned long long)job->order.sequence, (unsigned long long)committed);
 }
 
 enum rc
@@ -224,8 +226,8 @@ release_kind(struct job_board *b, struct job_source *s, struct source_report *re
 }
 
 enum rc
-job_let_go(struct job_board *b, struct job_source *s, bool committed,
-           struct source_report *report, struct error *e)
+job_let_go(struct job_board *b, struct job_source *s, bool committed, struct source_report *report,
+           struct error *e)
 {
     enum rc rc = RC_OK;
     if (s->capture != NULL && committed)
@@ -248,8 +250,9 @@ forget(const struct job_board *b, const struct job_source *s, struct error *e)
 {
     char path[JOB_PATH_MAX];
     memory_path(b, s, path);
-    log_warning("the vault lacks blobs that were believed stored: the next capture reads everything",
-                LOG_TEXT("source", s->name));
+    log_warning(
+        "the vault lacks blobs that were believed stored: the next capture reads everything",
+        LOG_TEXT("source", s->name));
     return file_remove_tree(AT_FDCWD, path, e);
 }
 

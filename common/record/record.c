@@ -122,11 +122,18 @@ record_seal_root(const struct record_vault_id *vault, const struct blob_ref *roo
 }
 
 enum rc
+record_open_sealed(const struct record_vault_id *vault, const struct id *root,
+                   const struct keys_private *key, const uint8_t sealed[static KEYS_SEALED_SIZE],
+                   struct id *root_key, struct error *e)
+{
+    uint8_t bytes[ROOT_INFO_LEN];
+    return keys_open(key, root_info(vault, root, bytes), sealed, root_key, e);
+}
+
+enum rc
 record_open_root(const struct record_archive *archive, const struct keys_private *key,
                  struct blob_ref *root, struct error *e)
 {
-    uint8_t bytes[ROOT_INFO_LEN];
-    struct span info = root_info(&archive->vault, &archive->root, bytes);
     struct keys_public own;
     struct id fingerprint, opened;
     TRY(keys_public_of(key, &own, e));
@@ -134,8 +141,9 @@ record_open_root(const struct record_archive *archive, const struct keys_private
     for (size_t i = 0; i < archive->recipient_count; i++) {
         if (!id_equal(&archive->recipients[i].fingerprint, &fingerprint))
             continue;
-        TRY_IN(keys_open(key, info, archive->recipients[i].sealed, &opened, e), e, "archive %s.%s",
-               archive->host, archive->source);
+        TRY_IN(record_open_sealed(&archive->vault, &archive->root, key,
+                                  archive->recipients[i].sealed, &opened, e),
+               e, "archive %s.%s", archive->host, archive->source);
         *root = (struct blob_ref){.id = archive->root, .key = opened};
         keys_wipe(&opened, sizeof opened);
         return RC_OK;

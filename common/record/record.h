@@ -52,6 +52,11 @@ struct record_archive {
 enum rc record_seal_root(const struct record_vault_id *vault, const struct blob_ref *root,
                          const struct keys_public *recipients, size_t count,
                          struct record_recipient *out, struct error *e);
+/* Open one envelope made by record_seal_root; RC_DENIED when it is not for this key. */
+enum rc
+record_open_sealed(const struct record_vault_id *vault, const struct id *root,
+                   const struct keys_private *key, const uint8_t sealed[static KEYS_SEALED_SIZE],
+                   struct id *root_key, struct error *e);
 /* Find our recipient and open the root.  RC_DENIED when this key is not among the recipients. */
 enum rc record_open_root(const struct record_archive *archive, const struct keys_private *key,
                          struct blob_ref *root, struct error *e);

@@ -64,8 +64,10 @@ fill_order(struct cycle_runner *r, struct cycle_source *s, Koffer__StepOrder *or
         order->previous = message_bytes(previous->bytes, ID_SIZE);
     }
     if (s->verb == KOFFER__STEP_VERB__STEP_RELEASE && s->state == CYCLE_SOURCE_SEALED &&
-        cycle_fsm_is_committed(r->running->state))
+        cycle_fsm_is_committed(r->running->state)) {
+        order->sequence = s->sequence;
         order->receipt = message_bytes(s->record_name.bytes, ID_SIZE);
+    }
     order->forget = r->running->forget;
     return RC_OK;
 }
