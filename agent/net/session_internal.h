@@ -1,0 +1,44 @@
+/* session_internal.h -- what the files of the session share.  Layer: agent/net. */
+#ifndef AGENT_NET_SESSION_INTERNAL_H
+#define AGENT_NET_SESSION_INTERNAL_H
+
+#include <pthread.h>
+
+#include "agent/net/session.h"
+#include "proto/koffer.pb-c.h"
+#include "proto/link.h"
+
+enum { SESSION_URL_MAX = 320 };
+
+struct session_sent { /* a result that waits for its acknowledgement */
+    uint64_t job;
+    struct mono at;
+};
+
+struct session {
+    const struct session_options *options;
+    struct link *link;
+    struct job_board *board;
+    uint64_t number; /* random per start */
+    bool welcome;    /* the controller has answered our hello on this connection */
+    struct session_sent sent[JOB_MAX];
+    size_t sent_count;
+    struct mono next_progress;
+    pthread_mutex_t lock; /* data_url is read by the jobs' threads */
+    char data_url[SESSION_URL_MAX];
+};
+
+/* session_order.c */
+void session_order(struct session *s, const struct frame *frame);
+void session_cancel(struct session *s, const struct frame *frame);
+void session_answer(struct session *s, const struct frame *request, const struct error *why);
+enum rc session_send(struct session *s, uint16_t type, uint64_t correlation,
+                     const ProtobufCMessage *message, struct error *e);
+
+/* session_report.c */
+void session_report(struct session *s, struct mono now);
+
+/* session_ports.c: data streams for the jobs. */
+struct job_ports session_ports(struct session *s);
+
+#endif
