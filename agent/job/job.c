@@ -67,6 +67,16 @@ find_source(struct job_board *b, const char *name)
     return NULL;
 }
 
+/* A step that ended does not keep its source busy, though its result may still wait for the controller. */
+static bool
+is_busy(const struct job_board *b, const struct job_source *s)
+{
+    for (size_t i = 0; i < b->job_count; i++)
+        if (b->jobs[i]->source == s && !atomic_load(&b->jobs[i]->ended))
+            return true;
+    return false;
+}
+
 static void
 free_job(struct job *job)
 {
@@ -85,8 +95,6 @@ job_drop(struct job_board *b, uint64_t id)
         memmove(&b->jobs[i], &b->jobs[i + 1], (b->job_count - i - 1) * sizeof(struct job *));
         b->job_count--;
         (void)pthread_join(job->thread, NULL);
-        if (job->source != NULL)
-            job->source->busy = false;
         free_job(job);
         return;
     }
@@ -163,7 +171,7 @@ take_source(struct job_board *b, const struct job_order *order, struct job_sourc
     if (s == NULL)
         return error_set(e, RC_NOT_FOUND, "no source '%s' is configured on this host",
                          order->source);
-    if (s->busy)
+    if (is_busy(b, s))
         return error_set(e, RC_AGAIN, "source '%s' is busy with another step", s->name);
     TRY(adopt(b, s, order, e));
     *out = s;
@@ -209,8 +217,6 @@ job_submit(struct job_board *b, const struct job_order *order, struct error *e)
         free_job(job);
         return rc;
     }
-    if (source != NULL)
-        source->busy = true;
     b->jobs[b->job_count++] = job;
     return RC_OK;
 }
@@ -274,7 +280,7 @@ lease_is_over(struct job_board *b, struct job_source *s)
     struct error e = ERROR_INIT;
     cancel_jobs_of(b, s);
     drop_ended_of(b, s);
-    if (s->busy)
+    if (is_busy(b, s))
         return; /* its job must end first; the next tick looks again */
     log_warning("the controller has vanished: letting go", LOG_TEXT("source", s->name),
                 LOG_U64("cycle", s->cycle));

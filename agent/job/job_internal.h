@@ -16,7 +16,6 @@ struct job_source {
     struct capture *capture; /* finished, until released */
     struct capture_result captured;
     struct wall started, finished;
-    bool busy;               /* a job of it runs */
     struct mono alone_since; /* the controller has been away since then; {0}: it is here */
 };
 

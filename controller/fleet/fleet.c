@@ -275,8 +275,10 @@ on_result(struct fleet *f, struct agent *a, const struct hub_event *event, struc
     Koffer__Empty empty;
     koffer__empty__init(&empty);
     TRY(message_unpack(&koffer__step_result__descriptor, event->frame.body, &m, e));
+    /* Acknowledged first: what follows may order the next step. */
+    TRY(fleet_reply(f->options.hub, event, &empty.base, e));
     f->options.owner.result(f->options.owner.ctx, a->name, (const Koffer__StepResult *)m);
-    return fleet_reply(f->options.hub, event, &empty.base, e);
+    return RC_OK;
 }
 
 /* The answer to an order: silence means accepted, a failure is a result like any other. */

@@ -1,0 +1,97 @@
+/* settings.c -- see settings.h. */
+#include "agent/daemon/settings.h"
+
+#include <string.h>
+
+#include "agent/source/source.h"
+#include "common/base/text.h"
+
+static enum rc
+check_url(const char *value, struct error *e)
+{
+    if (strncmp(value, "tls+tcp://", sizeof "tls+tcp://" - 1) != 0)
+        return error_set(e, RC_INVALID, "'%.100s' is no address; write tls+tcp://HOST:PORT", value);
+    return RC_OK;
+}
+
+const struct config_key settings_keys[] = {
+    {.name = "controller",
+     .type = CONFIG_TEXT,
+     .check = check_url,
+     .help = "Address of the controller, tls+tcp://HOST:PORT; default: as told at enrolment."},
+    {.name = "state-directory",
+     .type = CONFIG_PATH,
+     .fallback = "/var/lib/koffer/agent",
+     .help = "Keys, certificate, and what the last captures found. Only root may read it."},
+    {.name = "staging-directory",
+     .type = CONFIG_PATH,
+     .fallback = "/var/cache/koffer/staging",
+     .help = "Where exports lie for the moment between being written and being read; emptied at "
+             "every start."},
+    {.name = "restore-roots",
+     .type = CONFIG_LIST,
+     .fallback = "/var/lib/koffer/restore",
+     .help = "Directories below which restores may write on this host."},
+    {.name = "compression-level",
+     .type = CONFIG_NUMBER,
+     .fallback = "3",
+     .min = 1,
+     .max = 19,
+     .help = "Level of zstd."},
+    {.name = "threads",
+     .type = CONFIG_NUMBER,
+     .fallback = "0",
+     .max = 64,
+     .help = "Threads that compress and seal in one capture; 0: one per processor, at most four."},
+    {.name = "lease",
+     .type = CONFIG_DURATION,
+     .fallback = "2m",
+     .min = 5,
+     .max = 86400,
+     .help =
+         "When the controller is away for this long in the middle of a cycle, everything held for "
+         "it is let go."},
+    {.name = "source",
+     .type = CONFIG_SECTION,
+     .titled = true,
+     .keys = source_keys,
+     .help = "One thing to protect on this host."},
+    {0},
+};
+
+static enum rc
+take_roots(const struct config *config, struct settings *out, struct error *e)
+{
+    const struct config_section *s = config_root(config);
+    size_t count = config_list_count(s, "restore-roots");
+    if (count > SETTINGS_ROOTS_MAX)
+        return config_complain(config, s, "restore-roots", e, "more than %d directories",
+                               (int)SETTINGS_ROOTS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        const char *root = config_list_at(s, "restore-roots", i);
+        if (root[0] != '/')
+            return config_complain(config, s, "restore-roots", e,
+                                   "'%s' is not an absolute path; begin it with '/'", root);
+        out->roots[out->root_count++] = root;
+    }
+    return RC_OK;
+}
+
+enum rc
+settings_read(const char *path, struct config **config, struct settings *out, struct error *e)
+{
+    TRY(config_read(settings_keys, path, config, e));
+    const struct config_section *s = config_root(*config);
+    *out = (struct settings){
+        .state = config_text(s, "state-directory"),
+        .staging = config_text(s, "staging-directory"),
+        .controller = config_text(s, "controller"),
+        .level = config_number(s, "compression-level"),
+        .threads = config_number(s, "threads"),
+        .lease_seconds = config_number(s, "lease"),
+    };
+    TRY(take_roots(*config, out, e));
+    for (size_t i = 0; i < config_count(s, "source"); i++)
+        TRY(source_validate(*config, config_at(s, "source", i), e));
+    return RC_OK;
+}
