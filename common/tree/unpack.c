@@ -114,6 +114,14 @@ make_directory(const struct unpack_item *item, bool *made, struct error *e)
     return RC_OK;
 }
 
+/* A default ACL of the directory above may have taken bits from UNFINISHED, its setgid added one. */
+static bool
+is_unfinished(const struct stat *about)
+{
+    const mode_t mode = about->st_mode & PERMISSIONS & ~(mode_t)S_ISGID;
+    return (mode & S_ISVTX) != 0 && (mode & ~(mode_t)UNFINISHED) == 0 && about->st_uid == geteuid();
+}
+
 /* Finished by an earlier restore: what this one adds inside must not change its time. */
 static bool
 is_restored(const struct node_entry *entry, const struct stat *about)
@@ -133,10 +141,11 @@ open_directory(const struct unpack_item *item, int *out, bool *finish, struct er
     TRY(beneath_open(item->dirfd, item->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, &fd, e));
     if (fstat(fd, &about) != 0)
         return error_errno(e, "look at the directory");
-    const mode_t mode = about.st_mode & PERMISSIONS & ~(mode_t)S_ISGID; /* may be inherited */
-    const bool ours = mode == UNFINISHED && about.st_uid == geteuid();
+    const bool ours = is_unfinished(&about);
     if (made && !ours)
         return error_set(e, RC_DENIED, "somebody replaced the directory that was just made");
+    if (ours && fchmod(fd, UNFINISHED) != 0)
+        return error_errno(e, "set the mode of the directory");
     *finish =
         ours || is_restored(item->entry, &about) || item->job->options->existing == UNPACK_REPLACE;
     *out = fd;

@@ -325,6 +325,20 @@ a_missing_blob_costs_its_file_only(void **state)
     assert_int_equal(faccessat(r->target, "b", F_OK, 0), -1);
 }
 
+/* Somebody made the target with a default ACL; what is restored into it has none. */
+static void
+an_acl_of_the_target_is_not_inherited(void **state)
+{
+    struct restored *r = *state;
+    assert_int_equal(mkdirat(r->source, "dir", 0750), 0);
+    write_file(r, "dir/f", "x", 0644);
+    write_file(r, "g", "y", 0600);
+    pack(r);
+    assert_int_equal(fsetxattr(r->target, "system.posix_acl_default", acl, sizeof acl, 0), 0);
+    CHECK_RC(restore(r, UNPACK_KEEP), RC_OK);
+    check_equal(r);
+}
+
 static void
 what_failed_is_added_later_without_a_trace(void **state)
 {
@@ -452,6 +466,7 @@ main(void)
         WITH_FIXTURE(a_symbolic_link_in_the_target_is_not_followed),
         WITH_FIXTURE(crafted_names_write_nothing),
         WITH_FIXTURE(a_missing_blob_costs_its_file_only),
+        WITH_FIXTURE(an_acl_of_the_target_is_not_inherited),
         WITH_FIXTURE(what_failed_is_added_later_without_a_trace),
         WITH_FIXTURE(a_store_that_does_not_answer_ends_it),
         WITH_FIXTURE(nobody_gets_no_setuid_program),
