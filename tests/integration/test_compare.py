@@ -123,6 +123,7 @@ def test_ldif_is_compared_by_content(tmp_path):
     assert compare.ldif(ours, theirs) == ["dc=example,dc=org: lost objectclass: b'domain'",
                                           "dc=example,dc=org: gained objectclass: b'Domain'"]
     assert compare.ldif(ours, theirs, ignore=["objectclass"]) == []
+    assert compare.ldif(ours, theirs, without=["dc=org"]) == []
     theirs.write_text(SAME_LDIF[SAME_LDIF.index("dn: dc"):])
     assert compare.ldif(ours, theirs) == ["missing entry: ou=people,dc=example,dc=org"]
 

@@ -170,9 +170,12 @@ def _attribute(line):
     return name.decode().lower(), value
 
 
-def ldif(original, copy, ignore=()):
-    """`ignore`: attribute types in lower case."""
-    ours, theirs = ldif_entries(original), ldif_entries(copy)
+def ldif(original, copy, ignore=(), without=()):
+    """`ignore`: attribute types, `without`: endings of entries' names that do not count; both in lower case."""
+    def counting(path):
+        return {dn: pairs for dn, pairs in ldif_entries(path).items() if not dn.decode().endswith(tuple(without))}
+
+    ours, theirs = counting(original), counting(copy)
     differences = [f"missing entry: {dn.decode()}" for dn in sorted(ours.keys() - theirs.keys())]
     differences += [f"entry not in the original: {dn.decode()}" for dn in sorted(theirs.keys() - ours.keys())]
     for dn in sorted(ours.keys() & theirs.keys()):

@@ -72,5 +72,5 @@ class Mariadb:
                         "--triggers", "--events", *options, database], path)
 
     def load(self, database, path):
-        """Runs the statements of a file of the machine."""
-        self.host.run(["mariadb", database], stdin=path)
+        """Runs the statements of a file of the machine; `database` may be empty."""
+        self.host.run(["mariadb", *([database] if database else [])], stdin=path)
