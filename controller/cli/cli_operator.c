@@ -1,0 +1,65 @@
+/* cli_operator.c -- koffer operator ... */
+#include "controller/cli/cli_operator.h"
+
+#include "controller/cli/cli_json.h"
+#include "controller/cli/cli_peer.h"
+#include "controller/cli/cli_table.h"
+
+static enum rc
+add(struct cli *cli, struct error *e)
+{
+    return cli_peer_add(cli, KOFFER__MESSAGE_TYPE__OPERATOR_ADD, "koffer operator enroll", e);
+}
+
+static enum rc
+list(struct cli *cli, struct error *e)
+{
+    static const char *const titles[] = {"OPERATOR",  "STATE",       "ENROLLED",
+                                         "LAST SEEN", "CERTIFICATE", NULL};
+    CLEANUP(message_freep) ProtobufCMessage *reply = NULL;
+    CLEANUP(cli_table_freep) struct cli_table *t = NULL;
+    TRY(cli_call(cli, KOFFER__MESSAGE_TYPE__OPERATOR_LIST, NULL, &koffer__operator_list__descriptor,
+                 &reply, e));
+    if (cli->json)
+        return cli_json_print(reply, e);
+    const Koffer__OperatorList *operators = (const Koffer__OperatorList *)reply;
+    TRY(cli_table_new(titles, &t, e));
+    for (size_t i = 0; i < operators->n_operators; i++) {
+        const Koffer__Operator *o = operators->operators[i];
+        cli_table_put(t, "%s", o->name);
+        cli_table_put(t, "%s", o->state);
+        cli_table_put_time(t, o->enrolled);
+        cli_table_put_time(t, o->last_seen);
+        cli_table_put_time(t, o->certificate_until);
+    }
+    return cli_table_print(t, stdout, e);
+}
+
+static const struct cli_option enroll_options[] = {
+    {.name = "replace", .help = "Replace the certificate that is there."},
+    {.name = NULL},
+};
+
+const struct cli_command cli_operator_commands[] = {
+    {.noun = "operator",
+     .verb = "add",
+     .arguments = "NAME",
+     .least = 1,
+     .most = 1,
+     .options = cli_peer_add_options,
+     .help = "Print a token with which an operator on another machine gets a certificate, once. "
+             "There 'koffer operator enroll' reads it from its standard input.",
+     .run = add},
+    {.noun = "operator",
+     .verb = "enroll",
+     .options = enroll_options,
+     .help = "Get a certificate with the token that 'koffer operator add' printed, read from the "
+             "standard input. It is kept in the directory KOFFER_OPERATOR names, else for root in "
+             "/etc/koffer/operator and for others in ~/.config/koffer.",
+     .run = cli_operator_enroll},
+    {.noun = "operator",
+     .verb = "list",
+     .help = "List the operators with certificates.",
+     .run = list},
+    {.noun = NULL},
+};

@@ -1,0 +1,46 @@
+/* cli_source.c -- koffer source ... */
+#include "controller/cli/cli.h"
+
+#include <inttypes.h>
+
+#include "controller/cli/cli_json.h"
+#include "controller/cli/cli_table.h"
+
+static enum rc
+list(struct cli *cli, struct error *e)
+{
+    static const char *const titles[] = {"SOURCE", "KIND",      "REQUIRED", "AGENT",
+                                         ">FULL",  "LAST GOOD", "PROBLEM",  NULL};
+    CLEANUP(message_freep) ProtobufCMessage *reply = NULL;
+    CLEANUP(cli_table_freep) struct cli_table *t = NULL;
+    TRY(cli_call(cli, KOFFER__MESSAGE_TYPE__SOURCE_LIST, NULL,
+                 &koffer__source_status_list__descriptor, &reply, e));
+    if (cli->json)
+        return cli_json_print(reply, e);
+    const Koffer__SourceStatusList *sources = (const Koffer__SourceStatusList *)reply;
+    TRY(cli_table_new(titles, &t, e));
+    for (size_t i = 0; i < sources->n_sources; i++) {
+        const Koffer__SourceStatus *s = sources->sources[i];
+        if (s->source == NULL)
+            continue;
+        cli_table_put(t, "%s.%s", s->agent, s->source->name);
+        cli_table_put(t, "%s", s->source->kind);
+        cli_table_put(t, "%s", s->source->required ? "yes" : "no");
+        cli_table_put(t, "%s", s->connected ? "connected" : "away");
+        if (s->last_full == 0)
+            cli_table_put(t, "-");
+        else
+            cli_table_put(t, "%" PRIu64, s->last_full);
+        cli_table_put_time(t, s->last_good);
+        cli_table_put(t, "%s", s->last_problem);
+    }
+    return cli_table_print(t, stdout, e);
+}
+
+const struct cli_command cli_source_commands[] = {
+    {.noun = "source",
+     .verb = "list",
+     .help = "List everything that the agents protect, and when it last was in a good full.",
+     .run = list},
+    {.noun = NULL},
+};
