@@ -28,6 +28,14 @@ vault_kit_directory(char out[static VAULT_KIT_PATH_SIZE])
 }
 
 void
+vault_kit_fast_directory(char out[static VAULT_KIT_PATH_SIZE])
+{
+    (void)snprintf(out, VAULT_KIT_PATH_SIZE, "/dev/shm/koffer-test-XXXXXX");
+    if (mkdtemp(out) == NULL)
+        vault_kit_directory(out);
+}
+
+void
 vault_kit_remove(const char *path)
 {
     struct error e = ERROR_INIT;

@@ -15,6 +15,8 @@ enum { VAULT_KIT_PATH_SIZE = 64 };
 
 /* A fresh directory "/tmp/koffer-test-XXXXXX"; removed with all in it by the second. */
 void vault_kit_directory(char out[static VAULT_KIT_PATH_SIZE]);
+/* The same in memory where /dev/shm is there, for thousands of short lives whose syncs need reach no disk. */
+void vault_kit_fast_directory(char out[static VAULT_KIT_PATH_SIZE]);
 void vault_kit_remove(const char *path);
 
 /* `len` bytes of body that follow from `seed`; `children` is sorted in place. */

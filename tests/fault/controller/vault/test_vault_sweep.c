@@ -226,7 +226,7 @@ run_once(struct world *w, const struct fault *f, unsigned n, prepare_life *prepa
 {
     struct error e = ERROR_INIT;
 
-    vault_kit_directory(w->parent);
+    vault_kit_fast_directory(w->parent);
     (void)snprintf(w->path, sizeof w->path, "%s/vault", w->parent);
     w->acks.flushed = w->acks.committed = w->acks.created = false;
     prepare(w);
@@ -286,7 +286,7 @@ after_a_failed_write_no_flush_claims_success(void **state)
     struct error e = ERROR_INIT;
     bool known;
 
-    vault_kit_directory(w->parent);
+    vault_kit_fast_directory(w->parent);
     (void)snprintf(w->path, sizeof w->path, "%s/vault", w->parent);
     CHECK_OK(vault_create(w->path, false, &w->id, &e), &e);
     CHECK_OK(vault_open(w->path, &(struct vault_options){0}, &v, &e), &e);
@@ -314,7 +314,7 @@ after_a_failed_sync_the_vault_refuses_writes_until_it_is_opened_anew(void **stat
     struct id more;
     bool known;
 
-    vault_kit_directory(w->parent);
+    vault_kit_fast_directory(w->parent);
     (void)snprintf(w->path, sizeof w->path, "%s/vault", w->parent);
     CHECK_OK(vault_create(w->path, false, &w->id, &e), &e);
     CHECK_OK(vault_open(w->path, &(struct vault_options){0}, &v, &e), &e);
