@@ -232,22 +232,27 @@ directory_read(struct directory *d, const char *dn, const char *const *names, st
 }
 
 enum rc
-directory_backends(struct directory *d, struct arena *a, const char ***out, struct error *e)
+directory_backends(struct directory *d, struct arena *a, const struct directory_backend **out,
+                   struct error *e)
 {
-    static const char *const names[] = {"cn", NULL};
+    static const char *const names[] = {"cn", "nsslapd-suffix", NULL};
     LDAPMessage *found = NULL;
     TRY(search_small(d, "cn=ldbm database,cn=plugins,cn=config", LDAP_SCOPE_ONELEVEL,
                      "(objectClass=nsBackendInstance)", names, &found, e));
     int count = ldap_count_entries(d->ld, found);
-    const char **list = arena_alloc(a, ((size_t)(count < 0 ? 0 : count) + 1) * sizeof *list);
+    struct directory_backend *list =
+        arena_alloc(a, ((size_t)(count < 0 ? 0 : count) + 1) * sizeof *list);
     size_t kept = 0;
     for (LDAPMessage *entry = ldap_first_entry(d->ld, found); entry != NULL && list != NULL;
-         entry = ldap_next_entry(d->ld, entry))
-        if ((list[kept] = first_value(d, entry, "cn", a)) != NULL)
+         entry = ldap_next_entry(d->ld, entry)) {
+        list[kept].suffix = first_value(d, entry, "nsslapd-suffix", a);
+        if ((list[kept].name = first_value(d, entry, "cn", a)) != NULL)
             kept++;
+    }
     ldap_msgfree(found);
     if (list == NULL)
         return error_set(e, RC_NO_MEMORY, "list of backends");
+    list[kept] = (struct directory_backend){0};
     *out = list;
     return RC_OK;
 }

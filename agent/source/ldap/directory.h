@@ -53,8 +53,11 @@ enum { DIRECTORY_NAMES_MAX = 8 };
 enum rc directory_read(struct directory *d, const char *dn, const char *const *names,
                        struct arena *a, const char **values, struct error *e);
 
-/* Names (cn) of the backends the running server has; ends with NULL. */
-enum rc
-directory_backends(struct directory *d, struct arena *a, const char ***out, struct error *e);
+/* The backends that the running server has; ends with a nameless one.  A suffix may be NULL. */
+struct directory_backend {
+    const char *name, *suffix;
+};
+enum rc directory_backends(struct directory *d, struct arena *a,
+                           const struct directory_backend **out, struct error *e);
 
 #endif

@@ -174,9 +174,10 @@ count_server(const struct export_request *x, uint64_t *out, struct error *e)
     const char *others[DSE_BACKENDS_MAX];
     struct directory_scope scope = {
         .suffix = x->backend->suffix, .others = others, .all = x->replica};
-    for (size_t i = 0; i < x->dse->backend_count; i++)
-        if (dse_suffix_below(x->dse->backends[i].suffix, scope.suffix))
-            others[scope.count++] = x->dse->backends[i].suffix;
+    for (const struct directory_backend *b = x->live; b->name != NULL; b++)
+        if (b->suffix != NULL && dse_suffix_below(b->suffix, scope.suffix) &&
+            scope.count < DSE_BACKENDS_MAX)
+            others[scope.count++] = b->suffix;
     enum rc rc = directory_count(x->directory, x->step, &scope, out, e);
     if (rc == RC_NOT_FOUND) { /* a backend that has never held its suffix entry */
         *out = 0;

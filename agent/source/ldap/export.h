@@ -22,6 +22,7 @@ struct export_request {
     struct directory *directory;
     const struct dse *dse;
     const struct dse_backend *backend;
+    const struct directory_backend *live; /* of the running server: some may lie below this one */
     const char *folder;
     bool replica; /* with replication state and tombstones */
 };

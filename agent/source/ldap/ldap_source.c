@@ -101,35 +101,37 @@ for_instances(struct source_step *step, struct source_collector *c, instance_wor
 }
 
 static bool
-is_listed(const char *const *names, const char *name)
+is_listed(const struct directory_backend *list, const char *name)
 {
-    for (; *names != NULL; names++)
-        if (strcasecmp(*names, name) == 0)
+    for (; list->name != NULL; list++)
+        if (strcasecmp(list->name, name) == 0)
             return true;
     return false;
 }
 
 /* The configuration against the running server: neither may know a backend that the other does not. */
 static enum rc
-compare_backends(struct source_step *step, const struct instance *i, struct error *e)
+compare_backends(struct source_step *step, const struct instance *i,
+                 const struct directory_backend **out, struct error *e)
 {
-    const char **live;
+    const struct directory_backend *live;
     TRY_IN(directory_backends(i->directory, i->arena, &live, e), e, "list the backends");
+    *out = live;
     for (size_t k = 0; k < i->dse->backend_count; k++)
         if (!is_listed(live, i->dse->backends[k].name))
             return error_set(e, RC_NOT_FOUND,
                              "backend '%s' is in '%s/dse.ldif' but not in the running server (or "
                              "'bind-dn' may not see it); restart the instance or remove the entry",
                              i->dse->backends[k].name, i->dse->directory);
-    for (; *live != NULL; live++) {
+    for (; live->name != NULL; live++) {
         bool known = false;
         for (size_t k = 0; k < i->dse->backend_count; k++)
-            known = known || strcasecmp(i->dse->backends[k].name, *live) == 0;
+            known = known || strcasecmp(i->dse->backends[k].name, live->name) == 0;
         if (!known)
             source_report_incomplete(step->report,
                                      "instance '%s' runs a backend '%s' that '%s/dse.ldif' does "
                                      "not name; is 'config-directory' the right one?",
-                                     i->dse->instance, *live, i->dse->directory);
+                                     i->dse->instance, live->name, i->dse->directory);
     }
     return RC_OK;
 }
@@ -164,8 +166,9 @@ check_instance(struct source_step *step, struct source_collector *c, const struc
     (void)c;
     static const char *const names[] = {"vendorVersion", NULL};
     const char *values[1], *folder;
+    const struct directory_backend *live;
     TRY_IN(directory_read(i->directory, "", names, i->arena, values, e), e, "server version");
-    TRY(compare_backends(step, i, e));
+    TRY(compare_backends(step, i, &live, e));
     TRY(export_prepare_folder(step, i->dse, &folder, e));
     TRY(check_space(step, i, e));
 
@@ -228,7 +231,8 @@ wants_replica(const struct source_step *step, const struct dse_backend *b)
 
 static enum rc
 capture_backend(struct source_step *step, struct source_collector *c, const struct instance *i,
-                const struct dse_backend *b, const char *folder, struct error *e)
+                const struct directory_backend *live, const struct dse_backend *b,
+                const char *folder, struct error *e)
 {
     char name[2 * SOURCE_COMPONENT_MAX + 16];
     TRY(name_export(i->dse, b, name, sizeof name, e));
@@ -237,6 +241,7 @@ capture_backend(struct source_step *step, struct source_collector *c, const stru
                                            .directory = i->directory,
                                            .dse = i->dse,
                                            .backend = b,
+                                           .live = live,
                                            .folder = folder,
                                            .replica = wants_replica(step, b)};
     struct export_result result;
@@ -260,10 +265,11 @@ capture_instance(struct source_step *step, struct source_collector *c, const str
                  struct error *e)
 {
     const char *folder;
-    TRY(compare_backends(step, i, e));
+    const struct directory_backend *live;
+    TRY(compare_backends(step, i, &live, e));
     TRY(export_prepare_folder(step, i->dse, &folder, e));
     for (size_t k = 0; k < i->dse->backend_count; k++)
-        TRY(capture_backend(step, c, i, &i->dse->backends[k], folder, e));
+        TRY(capture_backend(step, c, i, live, &i->dse->backends[k], folder, e));
     return RC_OK;
 }
 
