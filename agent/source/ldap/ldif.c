@@ -1,6 +1,7 @@
 /* ldif.c -- see ldif.h. */
 #include "agent/source/ldap/ldif.h"
 
+#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
@@ -87,12 +88,22 @@ unbase64(char *text, size_t *len)
     return true;
 }
 
+/* Names and options: letters, digits and "-;._"; a NUL in one would end it early. */
+static bool
+is_name(const uint8_t *name, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (!isalnum(name[i]) && (name[i] == '\0' || strchr("-;._", name[i]) == NULL))
+            return false;
+    return len > 0;
+}
+
 static enum rc
 parse_line(struct span line, size_t number, struct arena *a, struct ldif_attribute **out,
            struct error *e)
 {
     const uint8_t *colon = memchr(line.data, ':', line.len);
-    if (colon == NULL || colon == line.data)
+    if (colon == NULL || !is_name(line.data, (size_t)(colon - line.data)))
         return error_set(e, RC_CORRUPT, "line %zu: not of the form 'name: value'", number);
     struct ldif_attribute *attribute = arena_alloc(a, sizeof *attribute);
     char *name = arena_printf(a, "%.*s", (int)(colon - line.data), (const char *)line.data);
