@@ -32,7 +32,7 @@ void cli_progress_line(struct cli_progress *p, const char *fmt, ...) PRINTF_LIKE
 void cli_progress_show(struct cli_progress *p);
 void cli_progress_note(struct cli_progress *p, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
-enum { CLI_PROGRESS_BAR = 48 };
+enum { CLI_PROGRESS_BAR = 64 };
 /* "[######----] 60 %"; without a known total an empty text.  Returns `out`. */
 const char *cli_progress_bar(uint64_t done, uint64_t total, char out[static CLI_PROGRESS_BAR]);
 
