@@ -5,7 +5,7 @@
 #include <fcntl.h>
 
 /* A shorter hole is read as zeros: each hole costs a chunk's end. */
-enum { HOLE_MIN = 128 * 1024 };
+enum { HOLE_MIN = 64 * 1024 };
 
 /* *ended: the file did, or reading failed. */
 static enum rc

@@ -14,9 +14,11 @@
 enum { ARENA = 64 * 1024 * 1024, DESCRIPTION_MAX = 64 * 1024 * 1024 };
 
 static enum rc
-count_call(struct capture_kit_store *s, struct error *e)
+count_call(struct capture_kit_store *s, struct span blob, struct error *e)
 {
     s->calls++;
+    if (s->on_call != NULL)
+        s->on_call(s->kit, blob);
     return s->fail_at != 0 && s->calls == s->fail_at ? error_set(e, RC_IO, "the store fails")
                                                      : RC_OK;
 }
@@ -26,7 +28,7 @@ store_have(struct capture_store *store, const struct id *ids, size_t count, bool
            struct error *e)
 {
     struct capture_kit_store *s = (struct capture_kit_store *)store;
-    TRY(count_call(s, e));
+    TRY(count_call(s, span_of(NULL, 0), e));
     s->asked += count;
     for (size_t i = 0; i < count; i++)
         known[i] = memstore_has(s->blobs, &ids[i]);
@@ -37,11 +39,9 @@ static enum rc
 store_put(struct capture_store *store, const struct id *id, struct span blob, struct error *e)
 {
     struct capture_kit_store *s = (struct capture_kit_store *)store;
-    TRY(count_call(s, e));
+    TRY(count_call(s, blob, e));
     s->puts++;
     s->put_bytes += blob.len;
-    if (s->on_put != NULL)
-        s->on_put(s->on_put_ctx, blob);
     struct blob_sink *sink = memstore_sink(s->blobs);
     return sink->put(sink, id, blob, e);
 }
@@ -60,6 +60,7 @@ capture_kit_new(void)
     kit->source_fd = open(kit->source, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     assert_true(kit->fd >= 0 && kit->source_fd >= 0);
     kit->arena = arena_new(ARENA);
+    kit->store.kit = kit;
     kit->store.blobs = memstore_new();
     assert_true(kit->arena != NULL && kit->store.blobs != NULL);
     kit->store.store = (struct capture_store){.have = store_have, .put = store_put};
@@ -139,6 +140,19 @@ capture_kit_unpack(struct capture_kit *kit, struct error *e)
     struct unpack_counts counts = {0};
     const struct unpack_options options = {.existing = UNPACK_REPLACE, .counts = &counts};
     return unpack(memstore_source(kit->store.blobs), &entry, out, &options, e);
+}
+
+struct id
+capture_kit_source_id(struct capture_kit *kit)
+{
+    struct error e = ERROR_INIT;
+    char path[128];
+    struct node_entry entry;
+    bool found;
+    (void)snprintf(path, sizeof path, "fs%s", kit->source);
+    CHECK_OK(capture_kit_find(kit, path, &found, &entry, &e), &e);
+    assert_true(found);
+    return entry.directory.id;
 }
 
 void

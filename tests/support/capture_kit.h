@@ -12,14 +12,17 @@
 #include "agent/capture/capture.h"
 #include "tests/support/memstore.h"
 
+struct capture_kit;
+
 struct capture_kit_store {
     struct capture_store store; /* first */
     struct memstore *blobs;
     size_t asked, puts, put_bytes; /* of the last run */
     size_t fail_at;                /* the n-th call of have or put fails; 0: never */
     size_t calls;
-    void (*on_put)(void *ctx, struct span blob); /* NULL: nothing */
-    void *on_put_ctx;
+    void (*on_call)(struct capture_kit *kit,
+                    struct span blob); /* blob empty: have; NULL: nothing */
+    struct capture_kit *kit;
 };
 
 struct capture_kit {
@@ -33,7 +36,8 @@ struct capture_kit {
     struct capture_options options;   /* change before a run */
     struct capture_result result;     /* of the last run */
     bool cross, forget;               /* of paths; do not remember */
-    source_exclude *exclude;
+    void *test;                       /* of the test */
+    source_exclude *exclude;          /* its ctx is the kit */
     /* Delivers to the collector; NULL: the source directory. */
     enum rc (*deliver)(struct capture_kit *kit, struct source_collector *c, struct error *e);
 };
@@ -44,6 +48,8 @@ DEFINE_FREEP(capture_kit)
 enum rc capture_kit_run(struct capture_kit *kit, struct error *e);
 /* Replaces out/ by what the last run captured of src/. */
 enum rc capture_kit_unpack(struct capture_kit *kit, struct error *e);
+/* Of src/ in the last archive: its content, whatever changes around it. */
+struct id capture_kit_source_id(struct capture_kit *kit);
 /* Both directories described and compared; fails the test where they differ. */
 void capture_kit_check_equal(struct capture_kit *kit);
 /* Of an entry of the last archive; in the kit's arena. */

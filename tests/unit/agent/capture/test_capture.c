@@ -145,20 +145,6 @@ an_unchanged_tree_is_neither_read_nor_sent_again(void **state)
     capture_kit_check_equal(kit);
 }
 
-/* The directory around src/ changes with every run; src/ itself does not. */
-static struct id
-id_of_source(struct capture_kit *kit)
-{
-    struct error e = ERROR_INIT;
-    char path[128];
-    struct node_entry entry;
-    bool found;
-    (void)snprintf(path, sizeof path, "fs%s", kit->source);
-    CHECK_OK(capture_kit_find(kit, path, &found, &entry, &e), &e);
-    assert_true(found);
-    return entry.directory.id;
-}
-
 static void
 a_lost_memory_costs_time_only(void **state)
 {
@@ -169,13 +155,13 @@ a_lost_memory_costs_time_only(void **state)
     write_noise(kit, "long", 2 * 1024 * 1024, 9);
     capture_kit_settle(kit);
     CHECK_OK(capture_kit_run(kit, &e), &e);
-    struct id first = id_of_source(kit);
+    struct id first = capture_kit_source_id(kit);
     uint64_t read = kit->progress.bytes_read;
     size_t sent = kit->store.put_bytes;
 
     assert_int_equal(unlinkat(kit->fd, "memory", 0), 0);
     CHECK_OK(capture_kit_run(kit, &e), &e);
-    struct id again = id_of_source(kit);
+    struct id again = capture_kit_source_id(kit);
     assert_true(id_equal(&first, &again));
     assert_int_equal(kit->progress.bytes_read, read);
     assert_true(kit->store.put_bytes < sent / 100);
