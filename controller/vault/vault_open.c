@@ -46,7 +46,7 @@ check_file_system(const struct vault *v, struct error *e)
         "it lies on a network or user-space file system (type 0x%lx), where a sync need "
         "not reach a disk and locks may not hold: use a local one, or allow it knowing "
         "that a full reported good may be lost with the server",
-        (long)fs.f_type);
+        (unsigned long)fs.f_type);
 }
 
 /* ---- the lock */
