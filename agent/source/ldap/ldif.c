@@ -174,7 +174,7 @@ ldif_next(struct ldif_reader *r, struct arena *a, const struct ldif_entry **out,
     while (!at_blank(r)) {
         size_t number = r->line;
         struct span line;
-        struct ldif_attribute *attribute;
+        struct ldif_attribute *attribute = NULL;
         TRY(take_logical(r, a, &line, e));
         if (line.len > 0 && line.data[0] == '#')
             continue;

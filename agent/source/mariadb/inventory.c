@@ -42,11 +42,16 @@ note_right(void *ctx, const char *const *row, unsigned columns, struct error *e)
 static enum rc
 check_rights(struct taking *t, struct error *e)
 {
-    static const char sql[] =
-        "SELECT PRIVILEGE_TYPE FROM information_schema.USER_PRIVILEGES WHERE GRANTEE IN ("
-        "CONCAT('\\'', SUBSTRING_INDEX(CURRENT_USER(), '@', 1), '\\'@\\'',"
-        " SUBSTRING_INDEX(CURRENT_USER(), '@', -1), '\\''), CONCAT('\\'', CURRENT_ROLE(), '\\'@\\'\\''))";
     struct rights rights = {0};
+    const char *account = database_quote(t->db, t->inventory->account, t->arena);
+    const char *sql = account == NULL
+                          ? NULL
+                          : arena_printf(t->arena,
+                                         "SELECT PRIVILEGE_TYPE FROM "
+                                         "information_schema.USER_PRIVILEGES WHERE GRANTEE = %s",
+                                         account);
+    if (sql == NULL)
+        return no_memory(e);
     TRY_IN(database_query(t->db, sql, note_right, &rights, e), e, "privileges");
     char missing[128] = "";
     size_t len = 0;
@@ -82,11 +87,15 @@ note_binlog(void *ctx, const char *const *row, unsigned columns, struct error *e
 static enum rc
 ask_server(struct taking *t, struct error *e)
 {
+    /* As information_schema writes it; a user's name may hold an '@', a host's cannot. */
+    static const char account[] =
+        "SELECT CONCAT('\\'', LEFT(CURRENT_USER(), CHAR_LENGTH(CURRENT_USER()) - 1 -"
+        " CHAR_LENGTH(SUBSTRING_INDEX(CURRENT_USER(), '@', -1))), '\\'@\\'',"
+        " SUBSTRING_INDEX(CURRENT_USER(), '@', -1), '\\'')";
     struct inventory *v = t->inventory;
     struct error denied = ERROR_INIT;
     TRY(ask(t, "SELECT @@version", &v->version, e));
-    TRY(ask(t, "SELECT CONCAT('\\'', REPLACE(CURRENT_USER(), '@', '\\'@\\''), '\\'')", &v->account,
-            e));
+    TRY(ask(t, account, &v->account, e));
     if (v->version == NULL || v->account == NULL)
         return error_set(e, RC_IO, "MariaDB does not say who it is");
     TRY(check_rights(t, e));
