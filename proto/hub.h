@@ -12,7 +12,8 @@
  * nng's callbacks only post to the mailbox (bounded; a peer that overruns it is closed).  A peer silent for
  * HUB_SILENCE_MS is closed and reported HUB_DOWN; heartbeats (type HEARTBEAT, no body) are sent by both ends on their
  * own every HUB_HEARTBEAT_MS and are not reported.
- * At most HUB_OUTSTANDING frames are queued towards one peer: more is RC_AGAIN.
+ * At most HUB_OUTSTANDING frames are on their way to one peer (sent, not yet taken by its program): more is
+ * RC_AGAIN, and HUB_WOKEN comes when there is room again.  A peer that is gone: RC_NOT_FOUND.
  *
  * Threads: hub_next from one thread; hub_send, hub_close_peer, hub_wake from any.  Layer: proto.
  */
@@ -25,7 +26,15 @@
 #include "proto/frame.h"
 #include "proto/tls.h"
 
-enum { HUB_HEARTBEAT_MS = 10000, HUB_SILENCE_MS = 25000, HUB_OUTSTANDING = 32, HUB_MAILBOX = 4096 };
+enum {
+    HUB_HEARTBEAT_MS = 10000,
+    HUB_SILENCE_MS = 25000,
+    HUB_OUTSTANDING = 32,
+    HUB_MAILBOX = 4096,
+    HUB_PEERS = 1024 /* live connections; more are refused */
+};
+#define HUB_MAILBOX_BYTES                                                                          \
+    (64u * 1024 * 1024) /* a mailbox of longest messages would be a gigabyte */
 
 enum hub_kind { HUB_UP, HUB_DOWN, HUB_FRAME, HUB_WOKEN, HUB_TIMEOUT };
 

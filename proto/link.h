@@ -2,7 +2,7 @@
  * link.h -- an agent's or operator's end of the control protocol.
  *
  * Dials the controller, over and over with back-off (1 s doubling to 30 s, with jitter) unless
- * `once`; reports LINK_UP and LINK_DOWN.  A link that heard nothing for HUB_SILENCE_MS is closed and dialled again.
+ * `once`; reports LINK_UP and LINK_DOWN (also for an attempt that failed for another reason than the last one).  A link that heard nothing for HUB_SILENCE_MS is closed and dialled again.
  *
  *     TRY(link_open(&(struct link_options){.url = url, .identity = &id, .expect = "koffer://controller/main"}, &link, e));
  *     for (;;) { TRY(link_next(link, deadline, &event, e)); ...; link_event_clear(&event); }
@@ -48,7 +48,8 @@ link_closep(struct link **l)
 }
 
 enum rc link_next(struct link *link, struct mono deadline, struct link_event *out, struct error *e);
-/* RC_AGAIN when not connected or too much is queued. */
+/* RC_AGAIN when not connected or HUB_OUTSTANDING frames are on their way: LINK_WOKEN comes when there
+ * is room again. */
 enum rc link_send(struct link *link, const struct frame *frame, struct error *e);
 void link_wake(struct link *link);
 
