@@ -1,0 +1,136 @@
+/* test_cli_table.c -- tables, bars and modes, as they are read. */
+#include "tests/support/check.h"
+
+#include "controller/cli/cli.h"
+#include "controller/cli/cli_full.h"
+#include "controller/cli/cli_progress.h"
+#include "controller/cli/cli_table.h"
+
+static void
+columns_are_aligned_and_foreign_text_is_escaped(void **unused)
+{
+    (void)unused;
+    static const char *const titles[] = {"NAME", ">SIZE", "PROBLEM", NULL};
+    struct error e = ERROR_INIT;
+    CLEANUP(cli_table_freep) struct cli_table *t = NULL;
+    char *text = NULL;
+    size_t len;
+    FILE *out = open_memstream(&text, &len);
+    CHECK_OK(cli_table_new(titles, &t, &e), &e);
+    cli_table_put(t, "m\xc3\xbcller");
+    cli_table_put_size(t, 2048);
+    cli_table_put(t, "%s", "\033[31mred");
+    cli_table_put(t, "a");
+    cli_table_put_size(t, 5);
+    cli_table_put(t, "%s", "");
+    CHECK_OK(cli_table_print(t, out, &e), &e);
+    assert_int_equal(fclose(out), 0);
+    assert_string_equal(text, "NAME        SIZE  PROBLEM\n"
+                              "m\xc3\xbcller  2.00 KiB  \\x1b[31mred\n"
+                              "a            5 B  \n");
+    free(text);
+}
+
+static void
+an_empty_table_shows_its_titles(void **unused)
+{
+    (void)unused;
+    static const char *const titles[] = {"A", ">B", NULL};
+    struct error e = ERROR_INIT;
+    CLEANUP(cli_table_freep) struct cli_table *t = NULL;
+    char *text = NULL;
+    size_t len;
+    FILE *out = open_memstream(&text, &len);
+    CHECK_OK(cli_table_new(titles, &t, &e), &e);
+    CHECK_OK(cli_table_print(t, out, &e), &e);
+    assert_int_equal(fclose(out), 0);
+    assert_string_equal(text, "A  B\n");
+    free(text);
+}
+
+static void
+a_paragraph_is_indented_and_escaped_line_by_line(void **unused)
+{
+    (void)unused;
+    char *text = NULL;
+    size_t len;
+    FILE *out = open_memstream(&text, &len);
+    cli_paragraph(out, 2, "one\ntwo\033\n\nthree");
+    cli_paragraph(out, 2, "");
+    assert_int_equal(fclose(out), 0);
+    assert_string_equal(text, "  one\n  two\\x1b\n  \n  three\n");
+    free(text);
+}
+
+static void
+modes_read_as_ls_writes_them(void **unused)
+{
+    (void)unused;
+    char mode[11];
+    assert_string_equal(cli_full_mode("file", 0644, mode), "-rw-r--r--");
+    assert_string_equal(cli_full_mode("directory", 01777, mode), "drwxrwxrwt");
+    assert_string_equal(cli_full_mode("file", 06711, mode), "-rws--s--x");
+    assert_string_equal(cli_full_mode("file", 07000, mode), "---S--S--T");
+    assert_string_equal(cli_full_mode("symlink", 0777, mode), "lrwxrwxrwx");
+    assert_string_equal(cli_full_mode("ghost", 0, mode), "?---------");
+}
+
+static void
+a_bar_never_leaves_its_frame(void **unused)
+{
+    (void)unused;
+    char bar[CLI_PROGRESS_BAR];
+    assert_string_equal(cli_progress_bar(5, 0, bar), "");
+    assert_string_equal(cli_progress_bar(0, 9, bar), "[--------------------]   0 %");
+    assert_string_equal(cli_progress_bar(1, 2, bar), "[##########----------]  50 %");
+    assert_string_equal(cli_progress_bar(9, 9, bar), "[####################] 100 %");
+    assert_string_equal(cli_progress_bar(UINT64_MAX, 9, bar), "[####################] 100 %");
+}
+
+static void
+a_steady_rate_is_found_and_the_rest_is_estimated(void **unused)
+{
+    (void)unused;
+    struct cli_rate r = {0};
+    struct mono now = {CLOCK_NS_PER_SECOND};
+    for (uint64_t i = 0; i < 50; i++, now = clock_after_ms(now, 500))
+        cli_rate_update(&r, i * 500, now);
+    assert_true(r.per_second > 999.0 && r.per_second < 1001.0);
+    assert_int_equal(cli_rate_left(&r, r.value + 9500), 10);
+    assert_int_equal(cli_rate_left(&r, 0), 0);
+}
+
+static void
+progress_in_a_pipe_is_notes_only(void **unused)
+{
+    (void)unused;
+    struct cli_progress p;
+    char *text = NULL;
+    FILE *file = tmpfile();
+    cli_progress_begin(&p, file);
+    cli_progress_line(&p, "a picture");
+    cli_progress_show(&p);
+    cli_progress_note(&p, "a note with %s", "\033");
+    cli_progress_end(&p);
+    rewind(file);
+    size_t room = 0;
+    assert_true(getdelim(&text, &room, '\0', file) > 0);
+    assert_string_equal(text, "a note with \\x1b\n");
+    free(text);
+    assert_int_equal(fclose(file), 0);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(columns_are_aligned_and_foreign_text_is_escaped),
+        cmocka_unit_test(an_empty_table_shows_its_titles),
+        cmocka_unit_test(a_paragraph_is_indented_and_escaped_line_by_line),
+        cmocka_unit_test(modes_read_as_ls_writes_them),
+        cmocka_unit_test(a_bar_never_leaves_its_frame),
+        cmocka_unit_test(a_steady_rate_is_found_and_the_rest_is_estimated),
+        cmocka_unit_test(progress_in_a_pipe_is_notes_only),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
