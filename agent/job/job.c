@@ -125,12 +125,21 @@ static job_step *const steps[JOB_VERBS_] = {
     [JOB_RELEASE] = job_step_release, [JOB_RESTORE] = job_step_restore,
 };
 
+static bool
+is_late(const struct job *job)
+{
+    return job->deadline.ns != 0 && clock_ms_until(job->deadline, clock_mono()) == 0;
+}
+
 static void *
 run(void *arg)
 {
     struct job *job = arg;
     struct job_board *b = job->board;
     job->rc = steps[job->order.verb](job, &job->e);
+    if (job->rc == RC_CANCELLED && is_late(job))
+        job->rc = error_set(&job->e, RC_TIMEOUT, "the step did not end within its %u s",
+                            job->order.deadline_seconds);
     job->finished = clock_wall();
     if (job->rc != RC_OK && job->rc != RC_CANCELLED)
         log_error(&job->e, "step failed", LOG_TEXT("source", job->order.source),
@@ -171,8 +180,10 @@ take_source(struct job_board *b, const struct job_order *order, struct job_sourc
     if (s == NULL)
         return error_set(e, RC_NOT_FOUND, "no source '%s' is configured on this host",
                          order->source);
-    if (is_busy(b, s))
+    if (is_busy(b, s)) {
+        s->release_due = s->release_due || (order->verb == JOB_RELEASE && order->cycle == s->cycle);
         return error_set(e, RC_AGAIN, "source '%s' is busy with another step", s->name);
+    }
     TRY(adopt(b, s, order, e));
     *out = s;
     return RC_OK;
@@ -205,6 +216,7 @@ job_submit(struct job_board *b, const struct job_order *order, struct error *e)
     job->board = b;
     job->order = *order;
     job->source = source;
+    job->vault = b->vault;
     job->arena = arena_new(REPORT_ARENA);
     job->report.arena = job->arena;
     job->record = BUFFER_INIT(LIMIT_RECORD);
@@ -246,7 +258,7 @@ job_each(struct job_board *b, job_visit *visit, void *ctx)
             .text = ended && job->rc != RC_OK ? job->e.text : "",
             .remedy = job->remedy,
             .report = ended ? &job->report : NULL,
-            .captured = captured ? &job->source->captured : NULL,
+            .captured = captured ? &job->captured : NULL,
             .record = ended ? buffer_span(&job->record) : (struct span){0},
             .started = job->started,
             .finished = job->finished,
@@ -288,12 +300,35 @@ lease_is_over(struct job_board *b, struct job_source *s)
         log_error(&e, "release", LOG_TEXT("source", s->name));
 }
 
+/* A release that came too early for a step that was still ending. */
+static void
+release_late(struct job_board *b, struct job_source *s)
+{
+    struct error e = ERROR_INIT;
+    cancel_jobs_of(b, s);
+    if (is_busy(b, s))
+        return;
+    if (job_let_go(b, s, false, NULL, &e) != RC_OK)
+        log_error(&e, "release", LOG_TEXT("source", s->name));
+}
+
+static void
+stop_late_jobs(struct job_board *b)
+{
+    for (size_t i = 0; i < b->job_count; i++)
+        if (is_late(b->jobs[i]))
+            atomic_store(&b->jobs[i]->cancel, true);
+}
+
 void
 job_tick(struct job_board *b, bool connected)
 {
     struct mono now = clock_mono();
+    stop_late_jobs(b);
     for (size_t i = 0; i < b->source_count; i++) {
         struct job_source *s = &b->sources[i];
+        if (s->release_due)
+            release_late(b, s);
         if (connected || s->cycle == 0)
             s->alone_since = (struct mono){0};
         else if (s->alone_since.ns == 0)
@@ -308,6 +343,9 @@ reap_one(void *ctx, const char *name, struct error *e)
 {
     const struct job_board *b = ctx;
     char path[JOB_PATH_MAX];
+    /* Whatever else lies there is not ours: 'staging-directory' may have been set to a wrong place. */
+    if (strncmp(name, JOB_STAGING_PREFIX, sizeof JOB_STAGING_PREFIX - 1) != 0)
+        return RC_OK;
     (void)snprintf(path, sizeof path, "%s/%s", b->options.staging, name);
     log_warning("removing what an earlier agent left", LOG_TEXT("path", path));
     return file_remove_tree(AT_FDCWD, path, e);

@@ -11,7 +11,7 @@
  *     job_drop(board, job);                    // the controller has the result
  *
  * A source remembers its cycle between steps (staging, the capture that waits to be sealed).  It lets go on
- * RELEASE, when another cycle begins, and by itself when no controller was there for `lease_ms`.
+ * RELEASE (at once, or when the step that is still running has ended), when another cycle begins, and by itself when no controller was there for `lease_ms`.
  *
  * Threads: one (the session's loop); jobs run on their own and say so through `wake`.  Layer: agent/job.
  */
@@ -99,7 +99,8 @@ enum rc job_reap(struct job_board *b, struct error *e);
 
 enum rc job_submit(struct job_board *b, const struct job_order *order, struct error *e);
 void job_cancel(struct job_board *b, uint64_t job);
-/* Let go of sources whose lease is over; call about once a second with whether the controller is there. */
+/* Let go of sources whose lease is over, stop steps whose deadline is; call about once a second with whether the
+ * controller is there. */
 void job_tick(struct job_board *b, bool connected);
 
 struct job_status { /* borrowed for the visit */

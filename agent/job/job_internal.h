@@ -6,12 +6,16 @@
 
 #include "agent/job/job.h"
 
+/* Of the directories in the staging directory: "source.<name>". */
+#define JOB_STAGING_PREFIX "source."
+
 /* A configured source, and what it holds between the steps of a cycle. */
 struct job_source {
     const struct source_kind *kind;
     const struct config_section *section;
     const char *name;
     uint64_t cycle;          /* 0: none */
+    bool release_due;        /* the cycle was released while a step of it was still ending */
     void *memory;            /* the kind's own, see source_step */
     struct capture *capture; /* finished, until released */
     struct capture_result captured;
@@ -23,6 +27,7 @@ struct job {
     struct job_board *board;
     struct job_order order;
     struct job_source *source; /* NULL: restore */
+    struct job_vault vault; /* as it was when the order came: a reconnect may change the board's */
     pthread_t thread;
     _Atomic(bool) cancel, ended;
     struct mono deadline;
@@ -30,6 +35,7 @@ struct job {
     struct unpack_counts restored;
     struct arena *arena;
     struct source_report report;
+    struct capture_result captured;
     struct buffer record;
     enum rc rc;
     struct error e;

@@ -37,13 +37,29 @@ refuse_target(const struct job *job, struct error *e)
                      text_escape(span_of(target, strlen(target)), shown, sizeof shown), list);
 }
 
+/* No "." and no ".." in what follows the root, before anything is made or promised. */
+static enum rc
+check_names(const char *rest, struct error *e)
+{
+    while (*rest != '\0') {
+        size_t len = strcspn(rest, "/");
+        if (len > LIMIT_NAME)
+            return error_set(e, RC_INVALID, "a name in the target is longer than %u bytes",
+                             LIMIT_NAME);
+        if (rest[0] == '.' && (len == 1 || (len == 2 && rest[1] == '.')))
+            return error_set(e, RC_DENIED, "the target may not hold '%.*s': write the plain path",
+                             (int)len, rest);
+        rest += len;
+        rest += strspn(rest, "/");
+    }
+    return RC_OK;
+}
+
 /* One name further down, made when it is missing; links are not followed. */
 static enum rc
 step_down(int *here, const char *name, struct error *e)
 {
     int next = -1;
-    if (text_equal(name, "..") || text_equal(name, "."))
-        return error_set(e, RC_DENIED, "the target may not hold '%s'", name);
     TRY(file_make_directory(*here, name, 0700, e));
     TRY(beneath_open(*here, name, O_RDONLY | O_DIRECTORY, 0, &next, e));
     own_closep(here);
@@ -60,9 +76,6 @@ descend(const char *root, const char *rest, int *out, struct error *e)
     while (*rest != '\0') {
         char name[LIMIT_NAME + 1];
         size_t len = strcspn(rest, "/");
-        if (len > LIMIT_NAME)
-            return error_set(e, RC_INVALID, "a name in the target is longer than %u bytes",
-                             LIMIT_NAME);
         (void)snprintf(name, sizeof name, "%.*s", (int)len, rest);
         TRY(step_down(&here, name, e));
         rest += len;
@@ -81,6 +94,7 @@ open_target(struct job *job, int *out, struct error *e)
         const char *rest = below(o->restore_roots[i], job->order.target);
         if (rest == NULL)
             continue;
+        TRY(check_names(rest, e));
         if (job->order.dry_run) /* nothing is written there: any directory will do */
             return file_open_directory(AT_FDCWD, "/", out, e);
         return descend(o->restore_roots[i], rest, out, e);
@@ -108,12 +122,15 @@ unpack_from(struct job *job, struct blob_source *source, struct error *e)
     if (arena == NULL)
         return error_set(e, RC_NO_MEMORY, "restore");
     TRY(open_target(job, &target, e));
-    TRY(record_open_sealed(&job->board->vault.id, &o->root, job->board->options.receiving,
-                           o->root_sealed, &root.key, e));
+    TRY(record_open_sealed(&job->vault.id, &o->root, job->board->options.receiving, o->root_sealed,
+                           &root.key, e));
     TRY(tree_reader_new(source, &reader, e));
     TRY(tree_find(reader, &root, o->path, arena, &found, &entry, e));
-    if (!found)
-        return error_set(e, RC_NOT_FOUND, "there is no '%.200s' in this archive", o->path);
+    if (!found) {
+        char shown[256];
+        return error_set(e, RC_NOT_FOUND, "there is no '%s' in this archive; see 'koffer full ls'",
+                         text_escape(span_of(o->path, strlen(o->path)), shown, sizeof shown));
+    }
     const struct unpack_options options = {
         .dry_run = o->dry_run,
         .existing = o->replace ? UNPACK_REPLACE : UNPACK_KEEP,

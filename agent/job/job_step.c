@@ -10,7 +10,7 @@
 static void
 staging_path(const struct job_board *b, const struct job_source *s, char out[static JOB_PATH_MAX])
 {
-    (void)snprintf(out, JOB_PATH_MAX, "%s/%s", b->options.staging, s->name);
+    (void)snprintf(out, JOB_PATH_MAX, "%s/" JOB_STAGING_PREFIX "%s", b->options.staging, s->name);
 }
 
 static void
@@ -67,8 +67,8 @@ capture_into(struct job *job, struct capture_store *store, struct error *e)
     TRY_IN(fresh_staging(staging, e), e, "staging");
     const struct capture_options options = {
         .memory_path = memory,
-        .vault = b->vault.id,
-        .epoch = b->vault.epoch,
+        .vault = job->vault.id,
+        .epoch = job->vault.epoch,
         .domain = &b->options.domain,
         .level = b->options.level,
         .threads = b->options.threads,
@@ -86,6 +86,7 @@ capture_into(struct job *job, struct capture_store *store, struct error *e)
     TRY(capture_finish(c, &s->captured, e));
     TRY(b->options.ports.finish_store(b->options.ports.ctx, store, e));
     s->captured.incomplete = s->captured.incomplete || job->report.incomplete;
+    job->captured = s->captured;
     s->capture = TAKE(c);
     return RC_OK;
 }
@@ -178,10 +179,10 @@ job_step_seal(struct job *job, struct error *e)
     if (s->capture == NULL)
         return error_set(e, RC_NOT_FOUND, "source '%s' has nothing to seal", s->name);
     TRY(check_sequence(job, e));
-    TRY(record_seal_root(&b->vault.id, &s->captured.root, b->vault.recipients,
-                         b->vault.recipient_count, recipients, e));
+    TRY(record_seal_root(&job->vault.id, &s->captured.root, job->vault.recipients,
+                         job->vault.recipient_count, recipients, e));
     struct record_archive archive = {
-        .vault = b->vault.id,
+        .vault = job->vault.id,
         .host = b->options.host,
         .source = s->name,
         .kind = s->kind->name,
@@ -194,7 +195,7 @@ job_step_seal(struct job *job, struct error *e)
         .totals = s->captured.totals,
         .root = s->captured.root.id,
         .recipients = recipients,
-        .recipient_count = b->vault.recipient_count,
+        .recipient_count = job->vault.recipient_count,
     };
     memcpy(archive.domain, b->options.domain.id, BLOB_DOMAIN_SIZE);
     return record_encode_archive(&archive, b->options.signing, &job->record, e);
@@ -238,6 +239,7 @@ job_let_go(struct job_board *b, struct job_source *s, bool committed, struct sou
         return rc;
     struct error later = ERROR_INIT;
     enum rc released = release_kind(b, s, report, &later);
+    s->release_due = s->release_due && released != RC_OK;
     if (released == RC_OK)
         s->cycle = 0;
     else if (rc == RC_OK)
@@ -262,11 +264,15 @@ job_step_release(struct job *job, struct error *e)
     struct job_board *b = job->board;
     struct job_source *s = job->source;
     bool committed = !id_is_zero(&job->order.receipt);
+    struct error later = ERROR_INIT;
+    enum rc rc = committed ? write_receipt(b, &job->order, e) : RC_OK;
     if (s->cycle != 0 && s->cycle != job->order.cycle)
-        return RC_OK; /* of a cycle that is long gone */
-    if (committed)
-        TRY(write_receipt(b, &job->order, e));
-    if (job->order.forget)
-        TRY(forget(b, s, e));
-    return job_let_go(b, s, committed, &job->report, e);
+        return rc; /* of a cycle that is long gone */
+    if (rc == RC_OK && job->order.forget)
+        rc = forget(b, s, e);
+    /* Whatever went wrong so far, nothing stays held. */
+    enum rc released = job_let_go(b, s, committed && rc == RC_OK, &job->report, &later);
+    if (rc == RC_OK && released != RC_OK)
+        *e = later;
+    return rc != RC_OK ? rc : released;
 }

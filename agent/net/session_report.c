@@ -101,6 +101,16 @@ fill_remarks(struct report *r, const struct source_report *from)
     r->result.facts = r->fact_list;
 }
 
+/* False when nothing is left to leave out. */
+static bool
+leave_out_half(struct report *r)
+{
+    bool any = r->result.n_facts > 0 || r->result.n_warnings > 0;
+    r->result.n_facts /= 2;
+    r->result.n_warnings /= 2;
+    return any;
+}
+
 static enum rc
 send_result(struct session *s, const struct job_status *status, struct error *e)
 {
@@ -124,7 +134,11 @@ send_result(struct session *s, const struct job_status *status, struct error *e)
         fill_progress(&r->progress, status);
         r->result.progress = &r->progress;
     }
-    return session_send(s, KOFFER__MESSAGE_TYPE__STEP_RESULT, status->job, &r->result.base, e);
+    enum rc rc;
+    do { /* a result must arrive: remarks that do not fit into a message are left out */
+        rc = session_send(s, KOFFER__MESSAGE_TYPE__STEP_RESULT, status->job, &r->result.base, e);
+    } while (rc == RC_INVALID && leave_out_half(r));
+    return rc;
 }
 
 /* Due now?  Notes the time of sending if so. */

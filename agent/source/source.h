@@ -67,7 +67,8 @@ struct source_collector {
     /*
      * An absolute path of the host and all below it becomes fs/<path>.  Other file systems below it
      * are entered only when `cross` is set.  `exclude` may be NULL.  RC_NOT_FOUND when it does not
-     * exist.  Paths that overlap with one given before in this capture are read once.
+     * exist.  Paths that overlap with one given before in this capture are read once.  `exclude` is
+     * asked after the capture step, until the release: what it looks at lives in step->memory.
      */
     enum rc (*path)(struct source_collector *c, const char *path, bool cross,
                     source_exclude *exclude, void *exclude_ctx, struct error *e);

@@ -61,16 +61,11 @@ files_source_match(const char *pattern, const char *path, const char *name)
     return fnmatch(pattern, name, 0) == 0;
 }
 
-struct rules {
-    const struct config_section *section;
-};
-
 static bool
 files_exclude(void *ctx, const char *path, const char *name, mode_t mode)
 {
     (void)mode;
-    const struct rules *rules = ctx;
-    const struct config_section *section = rules->section;
+    const struct config_section *section = ctx;
     for (size_t i = 0; i < config_list_count(section, "exclude"); i++)
         if (files_source_match(config_list_at(section, "exclude", i), path, name))
             return true;
@@ -111,9 +106,10 @@ files_check(struct source_step *step, struct error *e)
 static enum rc
 deliver(struct source_step *step, struct source_collector *c, const char *path, struct error *e)
 {
-    struct rules rules = {step->config};
+    void *section; /* asked until the capture is finished: the configuration lives longer */
+    memcpy(&section, &step->config, sizeof section);
     source_phase(step, c, "read %s", path);
-    return c->path(c, path, !config_bool(step->config, "one-file-system"), files_exclude, &rules,
+    return c->path(c, path, !config_bool(step->config, "one-file-system"), files_exclude, section,
                    e);
 }
 

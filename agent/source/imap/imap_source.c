@@ -29,6 +29,7 @@ static void
 layout_free(struct layout *l)
 {
     arena_free(l->arena);
+    *l = (struct layout){0};
 }
 
 static enum rc
@@ -193,11 +194,12 @@ static enum rc
 capture_path(struct source_step *step, struct source_collector *c, const struct layout *l,
              const struct imap_path *p, struct error *e)
 {
-    struct imap_paths rules = *l->paths;
+    void *rules; /* asked until the capture is finished: kept until the release */
+    memcpy(&rules, &l->paths, sizeof rules);
     struct error missing = ERROR_INIT;
     TRY(source_go_on(step, e));
     source_phase(step, c, "read %s", p->path);
-    enum rc rc = c->path(c, p->path, true, imap_paths_exclude, &rules, &missing);
+    enum rc rc = c->path(c, p->path, true, imap_paths_exclude, rules, &missing);
     if (rc != RC_NOT_FOUND) {
         if (rc != RC_OK)
             *e = missing;
@@ -214,19 +216,27 @@ capture_path(struct source_step *step, struct source_collector *c, const struct 
 static enum rc
 imap_capture(struct source_step *step, struct source_collector *c, struct error *e)
 {
-    CLEANUP(layout_free) struct layout layout = {0};
-    TRY(layout_read(step, &layout, e));
+    struct layout *layout = step->memory == NULL ? calloc(1, sizeof *layout) : step->memory;
+    if (layout == NULL)
+        return error_set(e, RC_NO_MEMORY, "imapd.conf");
+    step->memory = layout;
+    layout_free(layout); /* of a capture that is repeated */
+    TRY(layout_read(step, layout, e));
     TRY(capture_listing(step, c, e));
-    for (size_t i = 0; i < layout.paths->count; i++)
-        TRY(capture_path(step, c, &layout, &layout.paths->paths[i], e));
+    for (size_t i = 0; i < layout->paths->count; i++)
+        TRY(capture_path(step, c, layout, &layout->paths->paths[i], e));
     return RC_OK;
 }
 
 static enum rc
 imap_release(struct source_step *step, struct error *e)
 {
-    (void)step;
+    struct layout *layout = step->memory;
     (void)e;
+    if (layout != NULL)
+        layout_free(layout);
+    free(layout);
+    step->memory = NULL;
     return RC_OK;
 }
 
