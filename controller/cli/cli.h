@@ -127,7 +127,7 @@ cli_call(struct cli *cli, uint16_t type, const ProtobufCMessage *request,
 void cli_paragraph(FILE *out, int indent, const char *text);
 /* "2026-11-24T01:36:00Z", "-" for 0. */
 const char *cli_time(int64_t ns, char out[static CLOCK_TEXT_SIZE]);
-/* "cycle           17": for the show commands. */
+/* "cycle           17": for the show commands; nothing when the text is empty. */
 void cli_field(const char *name, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 #endif

@@ -55,9 +55,11 @@ print_agent(const Koffer__Agent *a)
     cli_field("address", "%s", a->address);
     cli_field("last seen", "%s", cli_time(a->last_seen, time));
     cli_field("enrolled", "%s", cli_time(a->enrolled, time));
-    cli_field("certificate", "until %s", cli_time(a->certificate_until, time));
-    cli_field("clock", "%+.3f s against the controller's",
-              (double)a->clock_offset / (double)CLOCK_NS_PER_SECOND);
+    if (a->certificate_until != 0)
+        cli_field("certificate", "until %s", cli_time(a->certificate_until, time));
+    if (a->last_seen != 0)
+        cli_field("clock", "%+.3f s against the controller's",
+                  (double)a->clock_offset / (double)CLOCK_NS_PER_SECOND);
     cli_field("signing key", "%s", a->signing_key);
     for (size_t i = 0; i < a->n_sources; i++)
         cli_field(i == 0 ? "sources" : "", "%s (%s%s) %s", a->sources[i]->name, a->sources[i]->kind,

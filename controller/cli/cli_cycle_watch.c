@@ -6,7 +6,7 @@
 #include "controller/cli/cli_json.h"
 #include "controller/cli/cli_progress.h"
 
-enum { POLL_MS = 500, NOTE_SECONDS = 15, SOURCES_MAX = 256 };
+enum { POLL_MS = 300, NOTE_SECONDS = 15, SOURCES_MAX = 256 };
 
 /* What the last picture said of a source, to tell news from old. */
 struct seen {

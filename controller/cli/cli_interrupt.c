@@ -31,6 +31,9 @@ cli_interrupt_arm(struct error *e)
     const struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     if (wake[0] < 0 && pipe2(wake, O_CLOEXEC | O_NONBLOCK) != 0)
         return error_errno(e, "pipe");
+    if (seen)
+        cli_interrupt_taken();
+    seen = 0;
     if (sigaction(SIGINT, &action, NULL) != 0 || sigaction(SIGTERM, &action, NULL) != 0)
         return error_errno(e, "sigaction");
     return RC_OK;

@@ -12,8 +12,9 @@
 
 #include "common/base/error.h"
 
+/* What came before is forgotten. */
 enum rc cli_interrupt_arm(struct error *e);
-/* Until Ctrl-C (true, also when it came before) or until `ms` have passed. */
+/* Until Ctrl-C (true, also when it came before the call) or until `ms` have passed. */
 bool cli_interrupt_wait(int ms);
 /* The wish has been granted: cli_interrupt_wait waits again. */
 void cli_interrupt_taken(void);

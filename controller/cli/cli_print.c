@@ -32,5 +32,7 @@ cli_field(const char *name, const char *fmt, ...)
     va_start(args, fmt);
     (void)vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
+    if (text[0] == '\0')
+        return; /* unknown yet */
     (void)printf("%-16s %s\n", name, text_escape(span_of(text, strlen(text)), shown, sizeof shown));
 }

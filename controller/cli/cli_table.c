@@ -96,7 +96,7 @@ width_of(const char *text)
 static size_t
 column_width(const struct cli_table *t, size_t column)
 {
-    size_t widest = strlen(t->titles[column] + (t->titles[column][0] == '>'));
+    size_t widest = strlen(t->titles[column] + (t->titles[column][0] == '>')); /* at least 1 */
     for (size_t i = column; i < t->count; i += t->columns)
         if (width_of(t->cells[i]) > widest)
             widest = width_of(t->cells[i]);
@@ -107,6 +107,7 @@ static void
 print_cell(const struct cli_table *t, size_t column, const char *text, size_t width, FILE *out)
 {
     bool right = t->titles[column][0] == '>', last = column + 1 == t->columns;
+    text = text[0] == '\0' && !last ? "-" : text;
     int blanks = (int)(width - width_of(text));
     if (right)
         (void)fprintf(out, "%*s%s", blanks, "", text);
