@@ -61,7 +61,8 @@ collect_phase(struct source_collector *collector, const char *phase)
         atomic_store(&c->o.progress->phase, copy);
 }
 
-/* A memory that cannot be used costs time, which the operator may want to know; its absence is normal. */
+/* A memory that cannot be used costs time, which the operator may want to know; its absence is
+ * normal. */
 static void
 open_memory(struct capture *c, const struct memory_key *key)
 {

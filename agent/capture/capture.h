@@ -3,27 +3,30 @@
  *
  *     TRY(capture_begin(&options, &c, e));                 // CLEANUP(capture_freep): aborts
  *     kind->capture(&step, capture_collector(c), e);       // the source delivers
- *     TRY(capture_finish(c, &result, e));                  // all sealed and handed over; root known
+ *     TRY(capture_finish(c, &result, e));                  // all handed over; root known
  *
- * Made files are read when they are delivered, which is at once.  Paths are only noted then; capture_finish walks
- * them all, merged and in order, so a source may deliver them in any order, and what it passes as exclude_ctx
- * must live until capture_finish returns.
+ * Made files are read when they are delivered, which is at once.  Paths are only noted then;
+ * capture_finish walks them all, merged and in order, so a source may deliver them in any order,
+ * and what it passes as exclude_ctx must live until capture_finish returns.
  *
- * Inside: a scanner (the caller's thread) walks directories in order of names and compares each file with what the
- * last capture remembered (size, mtime, ctime, inode, device, and owner and mode); unchanged files keep their
- * references and are not opened.  Others are read: short ones into bundles, long ones by content-defined
- * chunks, holes kept.  `threads` workers seal; an in-order finisher builds the directory nodes.  Every queue
- * is bounded, so memory does not depend on the number or size of files, nor on how slow the sink is.
+ * Inside: a scanner (the caller's thread) walks directories in order of names and compares each
+ * file with what the last capture remembered (size, mtime, ctime, inode, device, and owner and
+ * mode); unchanged files keep their references and are not opened.  Others are read: short ones
+ * into bundles, long ones by content-defined chunks, holes kept.  `threads` workers seal; an
+ * in-order finisher builds the directory nodes.  Every queue is bounded, so memory does not depend
+ * on the number or size of files, nor on how slow the sink is.
  *
- * A file that changes while it is read is read again, at most CAPTURE_REREADS times, then kept and flagged fuzzy.  One
- * that cannot be read (EACCES, EIO) is flagged unreadable, reported by name, and makes the archive
- * incomplete.  One that vanished is counted.
+ * A file that changes while it is read is read again, at most CAPTURE_REREADS times, then kept and
+ * flagged fuzzy.  One that cannot be read (EACCES, EIO) is flagged unreadable, reported by name,
+ * and makes the archive incomplete.  One that vanished is counted.
  *
- * Memory file: what was captured, in walking order (docs/formats/memory.md).  It belongs to one vault epoch; it is used only when
- * vault and epoch are the same, and replaced only when the controller says the archive was committed
- * (capture_remember).  Losing it costs time, never correctness.  It holds keys of live content only.
+ * Memory file: what was captured, in walking order (docs/formats/memory.md).  It belongs to one
+ * vault epoch; it is used only when vault and epoch are the same, and replaced only when the
+ * controller says the archive was committed (capture_remember).  Losing it costs time, never
+ * correctness.  It holds keys of live content only.
  *
- * Threads: one capture from one thread (plus its own); several captures at once.  Layer: agent/capture.
+ * Threads: one capture from one thread (plus its own); several captures at once.
+ * Layer: agent/capture.
  */
 #ifndef AGENT_CAPTURE_CAPTURE_H
 #define AGENT_CAPTURE_CAPTURE_H
@@ -73,8 +76,8 @@ struct capture;
 enum rc capture_begin(const struct capture_options *options, struct capture **out, struct error *e);
 struct source_collector *capture_collector(struct capture *c);
 enum rc capture_finish(struct capture *c, struct capture_result *result, struct error *e);
-/* The archive was committed: the new memory replaces the old, durably.  RC_OK also when there is none
- * to keep, because it could not be written: the report has a warning then. */
+/* The archive was committed: the new memory replaces the old, durably.  RC_OK also when there is
+ * none to keep, because it could not be written: the report has a warning then. */
 enum rc capture_remember(struct capture *c, struct error *e);
 void capture_free(struct capture *c); /* aborts what still runs; removes the unused new memory */
 DEFINE_FREEP(capture)

@@ -1,19 +1,23 @@
 /*
  * event.h -- what the scanner tells the finisher, in the order of the archive.
  *
- * The scanner reads; what it reads lies in units (plain text of one data blob each), which workers seal in any
- * order.  Events refer to units and reach the finisher in the order of the walk; the finisher waits for each unit
- * it needs.  A tree of one directory with a short, a long and a remembered file is:
+ * The scanner reads; what it reads lies in units (plain text of one data blob each), which workers
+ * seal in any order.  Events refer to units and reach the finisher in the order of the walk; the
+ * finisher waits for each unit it needs.  A tree of one directory with a short, a long and a
+ * remembered file is:
  *
- *     ENTER d        ENTRY a {unit 7, offset, length}        PIECE {unit 8} PIECE {unit 9} ENTRY b {collected}
- *     ENTRY c {known pieces}        LEAVE d
+ *     ENTER d
+ *     ENTRY a {unit 7, offset, length}
+ *     PIECE {unit 8}, PIECE {unit 9}, ENTRY b {collected}
+ *     ENTRY c {known pieces}
+ *     LEAVE d
  *
- * Content that several entries share (hard links) or that comes before its entry (made files) lies in a slot
- * meanwhile: the first says `keep`, the others `take`.
+ * Content that several entries share (hard links) or that comes before its entry (made files) lies
+ * in a slot meanwhile: the first says `keep`, the others `take`.
  *
  * Ownership: an event owns its `found` and one reference to its unit.
- * Threads: an object belongs to the stage that holds it; a unit's `ref` may be read once `sealed` was seen under
- * the queues' mutex.  Layer: agent/capture.
+ * Threads: an object belongs to the stage that holds it; a unit's `ref` may be read once `sealed`
+ * was seen under the queues' mutex.  Layer: agent/capture.
  */
 #ifndef AGENT_CAPTURE_EVENT_H
 #define AGENT_CAPTURE_EVENT_H

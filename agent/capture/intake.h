@@ -1,11 +1,12 @@
 /*
  * intake.h -- reads regular files, and streams that tools make, into the outlet.
  *
- * A file is opened without following links and without touching its access time where we may.  It is
- * compared with itself after reading; one that changed is read again, CAPTURE_REREADS times at most,
- * then it is flagged fuzzy with what the last reading gave (never more than its size before that reading, so a
- * log that grows is kept as it was).  What cannot be read is flagged, reported by name, and keeps the
- * part that could be.  Only our own failures (memory, descriptors, the store) are errors.
+ * A file is opened without following links and without touching its access time where we may.  It
+ * is compared with itself after reading; one that changed is read again, CAPTURE_REREADS times at
+ * most, then it is flagged fuzzy with what the last reading gave (never more than its size before
+ * that reading, so a log that grows is kept as it was).  What cannot be read is flagged, reported
+ * by name, and keeps the part that could be.  Only our own failures (memory, descriptors, the
+ * store) are errors.
  * Threads: the scanner's.  Layer: agent/capture.
  */
 #ifndef AGENT_CAPTURE_INTAKE_H

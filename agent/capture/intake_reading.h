@@ -1,5 +1,6 @@
 /*
- * intake_reading.h -- one regular file while it is read.  Layer: agent/capture (for intake*.c only).
+ * intake_reading.h -- one regular file while it is read.  Layer: agent/capture (for intake*.c
+ * only).
  *
  *     for (;;) {
  *         intake_reading_begin(r);                 // from r->st

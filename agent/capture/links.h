@@ -1,9 +1,11 @@
 /*
- * links.h -- files with several names, and the numbers of the slots where the finisher keeps content.
+ * links.h -- files with several names, and the numbers of the slots where the finisher keeps
+ * content.
  *
  * The first name of a file is read and kept in a slot, the others take it from there without being
- * opened.  A slot is given up when the last name was seen.  The table is bounded (LINKS_PIECES_MAX, in pieces of
- * content); what does not fit is read once per name, which costs time only.
+ * opened.  A slot is given up when the last name was seen.  The table is bounded
+ * (LINKS_PIECES_MAX, in pieces of content); what does not fit is read once per name, which costs
+ * time only.
  * Threads: the scanner's.  Layer: agent/capture.
  */
 #ifndef AGENT_CAPTURE_LINKS_H
@@ -23,8 +25,8 @@ enum rc links_slot(struct links *l, int *slot, struct error *e);
 
 /* The number that all names of this file carry (never 0). */
 uint64_t links_id(const struct stat *st);
-/* Was this file read already, and is it still as it was?  *last: no other name is awaited, the slot is
- * given up with this one. */
+/* Was this file read already, and is it still as it was?  *last: no other name is awaited, the
+ * slot is given up with this one. */
 bool links_find(struct links *l, const struct stat *st, int *slot, bool *last);
 /* The file was read: keep it for its other names?  EVENT_NO_SLOT: no room. */
 int links_add(struct links *l, const struct event_found *found, nlink_t names);

@@ -136,7 +136,8 @@ tell(struct outlet *outlet, enum event_kind kind, struct event_found *found, int
     return outlet_tell(outlet, event, e);
 }
 
-/* The files[from..to), which share the first `prefix` characters of their names, in one directory. */
+/* The files[from..to), which share the first `prefix` characters of their names, in one directory.
+ * */
 static enum rc
 tell_directory(struct made *m, struct outlet *outlet, size_t from, size_t to, size_t prefix,
                struct error *e)

@@ -1,8 +1,8 @@
 /*
  * made.h -- the files that a source's tools made, on their way into export/.
  *
- * Their content is read when they are delivered and waits in slots; their entries are told at the end, in the
- * order of names.
+ * Their content is read when they are delivered and waits in slots; their entries are told at the
+ * end, in the order of names.
  * Layer: agent/capture.
  */
 #ifndef AGENT_CAPTURE_MADE_H

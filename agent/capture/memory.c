@@ -184,7 +184,8 @@ next_record(struct memory *m, struct error *e)
     return memory_record_decode(body, &m->ring, m->arena, &m->record, e);
 }
 
-/* The next record; NULL at the end, and after anything unexpected: what follows is then read anew. */
+/* The next record; NULL at the end, and after anything unexpected: what follows is then read anew.
+ * */
 static const struct memory_record *
 peek(struct memory *m)
 {

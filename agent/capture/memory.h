@@ -6,7 +6,7 @@
  *
  *     TRY(memory_open(path, &key, &m, &totals, e));       // RC_NOT_FOUND, RC_INVALID: none to use
  *     memory_enter(m, name); ... memory_leave(m);         // as the walk does
- *     record = memory_find(m, name);                      // NULL: not there; lives until the next call
+ *     record = memory_find(m, name);                      // NULL: not there; else until next
  *
  *     TRY(memory_writer_new(path, &key, &w, e));          // "<path>.new"
  *     TRY(memory_writer_add(w, &record, e)); ...
@@ -34,7 +34,8 @@ struct memory_totals {
 };
 
 struct memory;
-/* RC_NOT_FOUND: there is none.  RC_INVALID: of another vault, epoch or domain.  RC_CORRUPT, RC_IO. */
+/* RC_NOT_FOUND: there is none.  RC_INVALID: of another vault, epoch or domain.  RC_CORRUPT, RC_IO.
+ * */
 enum rc memory_open(const char *path, const struct memory_key *key, struct memory **out,
                     struct memory_totals *totals, struct error *e);
 void memory_free(struct memory *m);

@@ -1,8 +1,9 @@
 /*
- * memory_record.h -- one record of a capture's memory (docs/formats/memory.md): bytes in, bytes out.
+ * memory_record.h -- one record of a capture's memory (docs/formats/memory.md): bytes in, bytes
+ * out.
  *
- * References repeat (many files share a bundle), so both sides keep a ring of the last ones: all records of
- * a file are encoded, and decoded, in order through one `struct memory_ring`.
+ * References repeat (many files share a bundle), so both sides keep a ring of the last ones: all
+ * records of a file are encoded, and decoded, in order through one `struct memory_ring`.
  * Decoding is total: any input gives a record or RC_CORRUPT.  Pure.  Layer: agent/capture.
  */
 #ifndef AGENT_CAPTURE_MEMORY_RECORD_H

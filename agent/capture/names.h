@@ -1,8 +1,8 @@
 /*
  * names.h -- the names in one directory, in ascending bytewise order.
  *
- * Names only, one after the other in one allocation: a million entries take some 20 MB.  A directory that
- * would need more than NAMES_BYTES_MAX is RC_UNSUPPORTED.
+ * Names only, one after the other in one allocation: a million entries take some 20 MB.  A
+ * directory that would need more than NAMES_BYTES_MAX is RC_UNSUPPORTED.
  * Layer: agent/capture.
  */
 #ifndef AGENT_CAPTURE_NAMES_H

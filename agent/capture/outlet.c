@@ -84,9 +84,9 @@ outlet_bundle(struct outlet *o, size_t size, struct event_unit **out, struct err
 }
 
 /*
- * The longer a file, the likelier it ends a bundle: bundles have the same average length whatever they
- * hold, and where one ends depends on the file there, so that equal files fall into equal bundles
- * again soon after a difference.
+ * The longer a file, the likelier it ends a bundle: bundles have the same average length whatever
+ * they hold, and where one ends depends on the file there, so that equal files fall into equal
+ * bundles again soon after a difference.
  */
 static bool
 ends_bundle(const struct event_found *found, size_t weight)

@@ -9,8 +9,8 @@
  *     while (...) { outlet_room(o, &at, &room); n = read(at, room); TRY(outlet_feed(o, n, e)); }
  *     TRY(outlet_end(o, e));                       // cuts what is left
  *
- * The finisher waits for the units of the events in order, so a bundle may not stay open behind more events than its queue
- * holds: outlet_tell() submits it in time.
+ * The finisher waits for the units of the events in order, so a bundle may not stay open behind
+ * more events than its queue holds: outlet_tell() submits it in time.
  * Threads: the scanner's.  Layer: agent/capture.
  */
 #ifndef AGENT_CAPTURE_OUTLET_H

@@ -139,7 +139,8 @@ to_parent(char *path)
         *slash = '\0';
 }
 
-/* `done` is a path without links; put one more name behind it.  *target: where it leads, if a link. */
+/* `done` is a path without links; put one more name behind it.  *target: where it leads, if a
+ * link. */
 static enum rc
 step(char done[static PATH_MAX], const char *name, char target[static PATH_MAX], struct error *e)
 {

@@ -1,11 +1,11 @@
 /*
  * paths.h -- the paths a source asked for, merged into one tree of names.
  *
- * A path that leads through symbolic links asks for the links, too, and for what they lead to, so that a restore
- * finds it.  A path may lie below another: what any of them asks for is read, once.
+ * A path that leads through symbolic links asks for the links, too, and for what they lead to, so
+ * that a restore finds it.  A path may lie below another: what any of them asks for is read, once.
  *
  *     TRY(paths_add(p, "/var/spool/imap", false, exclude, ctx, e)); ...
- *     root = paths_root(p);        // "/": its children, each with scopes when it was asked for itself
+ *     root = paths_root(p);        // "/": children have scopes when asked for themselves
  *
  * Ownership: the tree owns its nodes; `exclude_ctx` is borrowed until the walk is over.
  * Layer: agent/capture.

@@ -10,10 +10,11 @@
  *     TRY(pipeline_finish(p, e));              // all built, sealed and handed over
  *
  * Any failure of any stage halts all of them; pipeline_seal, _tell and _finish return the first.
- * A unit must be submitted before anything waits for it: see bundle.h.
+ * A unit must be submitted before anything waits for it: see outlet.h.
  *
- * Memory: plain text waiting or being sealed <= PIPELINE_PLAIN_MAX, sealed blobs waiting or being sent
- * <= PIPELINE_SEALED_MAX, events <= PIPELINE_EVENTS_MAX, each plus one item per thread that is at work.
+ * Memory: plain text waiting or being sealed <= PIPELINE_PLAIN_MAX, sealed blobs waiting or being
+ * sent <= PIPELINE_SEALED_MAX, events <= PIPELINE_EVENTS_MAX, each plus one item per thread that
+ * is at work.
  * Threads: the functions belong to the scanner's thread.  Layer: agent/capture.
  */
 #ifndef AGENT_CAPTURE_PIPELINE_H

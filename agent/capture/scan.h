@@ -1,10 +1,11 @@
 /*
  * scan.h -- the walk: every directory in ascending order of names, unchanged files from the memory.
  *
- * Tells fs/ of the archive: the directories on the way to the paths asked for with their own metadata,
- * the paths themselves with everything below them.  What another file system is mounted on is kept as
- * an empty directory, with a warning unless the mounted one is the kernel's own (proc, sysfs, tmpfs ...).
- * Nothing is followed: every directory is opened from its parent's descriptor.
+ * Tells fs/ of the archive: the directories on the way to the paths asked for with their own
+ * metadata, the paths themselves with everything below them.  What another file system is mounted
+ * on is kept as an empty directory, with a warning unless the mounted one is the kernel's own
+ * (proc, sysfs, tmpfs ...). Nothing is followed: every directory is opened from its parent's
+ * descriptor.
  *
  * Threads: the scanner's.  Layer: agent/capture.
  */

@@ -1,8 +1,9 @@
 /*
- * capture_bench.c -- how long one capture takes, and how much memory: capture_bench MEMORY OUT PATH [THREADS]
+ * capture_bench.c -- how long one capture takes, and how much memory: capture_bench MEMORY OUT
+ * PATH [THREADS]
  *
- * Reads PATH with the memory file MEMORY (made when missing) and appends new blobs to the file OUT; nothing is synced.  To be
- * compared with peers in the same run, on a release build.
+ * Reads PATH with the memory file MEMORY (made when missing) and appends new blobs to the file
+ * OUT; nothing is synced.  To be compared with peers in the same run, on a release build.
  */
 #include <fcntl.h>
 #include <inttypes.h>

@@ -58,7 +58,8 @@ enum rc capture_kit_find(struct capture_kit *kit, const char *path, bool *found,
 
 void capture_kit_write(struct capture_kit *kit, const char *name, struct span bytes);
 void capture_kit_write_text(struct capture_kit *kit, const char *name, const char *text);
-/* Waits until a file written before now is not "changed just now" any more: the memory trusts it. */
+/* Waits until a file written before now is not "changed just now" any more: the memory trusts it.
+ * */
 void capture_kit_settle(struct capture_kit *kit);
 
 #endif

@@ -1,4 +1,5 @@
-/* test_capture_store.c -- a store that fails, is slow, or never answers until we are told to stop. */
+/* test_capture_store.c -- a store that fails, is slow, or never answers until we are told to stop.
+ * */
 #include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>

@@ -1,4 +1,5 @@
-/* test_roundtrip.c -- random trees come back equal, also after random changes; PROP_SEED=n repeats a run. */
+/* test_roundtrip.c -- random trees come back equal, also after random changes; PROP_SEED=n repeats
+ * a run. */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
