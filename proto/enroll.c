@@ -162,7 +162,8 @@ enroll_join(const struct token *token, const struct enroll_keys *keys, struct en
     koffer__enroll_request__init(&request);
 
     (void)snprintf(pin, sizeof pin, "pin:%s", id_text(&token->spki, hex));
-    enum rc rc = stream_dial(token->url, NULL, pin, &s, e);
+    static const struct tls_identity nobody = {.ca = NULL}; /* the pin stands for the CA */
+    enum rc rc = stream_dial(token->url, &nobody, pin, &s, e);
     if (rc == RC_OK)
         rc = name_keys(keys, token, &d, &request, e);
     if (rc == RC_OK)

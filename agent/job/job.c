@@ -10,8 +10,8 @@
 #include "common/base/text.h"
 #include "common/sys/file.h"
 
-/* Warnings, facts and the like of one step. */
-enum { REPORT_ARENA = 1 << 20 };
+/* Warnings, facts, and what a source wants to keep for the length of one step (imapd.conf's lists). */
+enum { REPORT_ARENA = 64 * 1024 * 1024 };
 
 static enum rc
 find_sources(struct job_board *b, struct error *e)

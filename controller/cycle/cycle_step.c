@@ -22,10 +22,16 @@ by_job(struct cycle_runner *r, const char *agent, uint64_t job)
 static uint32_t
 seconds_of(const struct cycle_runner *r, Koffer__StepVerb verb)
 {
-    return verb == KOFFER__STEP_VERB__STEP_CAPTURE ? r->options.capture_seconds
-           : verb == KOFFER__STEP_VERB__STEP_CHECK ? CYCLE_CHECK_S
-           : verb == KOFFER__STEP_VERB__STEP_SEAL  ? CYCLE_SEAL_S
-                                                   : CYCLE_RELEASE_S;
+    switch ((int)verb) {
+    case KOFFER__STEP_VERB__STEP_CAPTURE:
+        return r->options.capture_seconds;
+    case KOFFER__STEP_VERB__STEP_CHECK:
+        return CYCLE_CHECK_S;
+    case KOFFER__STEP_VERB__STEP_SEAL:
+        return CYCLE_SEAL_S;
+    default:
+        return CYCLE_RELEASE_S;
+    }
 }
 
 /* The next place in the host's chain: behind what this cycle has signed already, else behind what is committed. */

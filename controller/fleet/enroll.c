@@ -179,8 +179,6 @@ serve(struct question *q, struct stream *s, struct error *e)
     TRY(mailbox_call(q->server->options.mailbox, on_the_loop, q, e));
     if (q->rc != RC_OK) {
         *e = q->e;
-        log_error(e, "enrolment refused", LOG_TEXT("name", q->request->name),
-                  LOG_TEXT("address", q->peer->address));
         return q->rc;
     }
     log_info("enrolled", LOG_TEXT("role", q->request->role), LOG_TEXT("name", q->request->name),
@@ -195,6 +193,7 @@ accepted(void *ctx, struct stream *s)
     struct question q = {.server = ctx, .peer = stream_peer(s), .e = ERROR_INIT};
     enum stream_type type;
     if (serve(&q, s, &e) != RC_OK) {
+        log_error(&e, "enrolment refused", LOG_TEXT("address", q.peer->address));
         stream_fail(s, &e);
     } else {
         /* Let the joiner read the answer and close first. */

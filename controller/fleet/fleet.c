@@ -175,7 +175,9 @@ static enum rc
 save_sources(struct fleet *f, const char *agent, Koffer__Source *const *sources, size_t count,
              struct error *e)
 {
-    struct catalogue_source saved[SOURCES_MAX];
+    CLEANUP(own_freep) struct catalogue_source *saved = calloc(count + 1, sizeof *saved);
+    if (saved == NULL)
+        return error_set(e, RC_NO_MEMORY, "sources of an agent");
     for (size_t i = 0; i < count; i++) {
         TRY(text_check_name("source name", sources[i]->name, e));
         TRY(text_check_name("kind of source", sources[i]->kind, e));

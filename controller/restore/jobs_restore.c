@@ -11,7 +11,7 @@
 static void
 report_item(void *ctx, const char *path, const struct error *why)
 {
-    char text[ERROR_TEXT_MAX], shown[256];
+    char text[ERROR_TEXT_MAX + 260], shown[256];
     (void)snprintf(text, sizeof text, "%s: %s",
                    text_escape(span_of(path, strlen(path)), shown, sizeof shown), why->text);
     jobs_finding(ctx, text);
