@@ -98,7 +98,7 @@ enroll(const char *path, struct error *e)
     TRY(read_token(&token, e));
     enum rc rc = RC_OK;
     if (token.identity.role != CERTIFICATE_AGENT)
-        rc = error_set(e, RC_INVALID, "this is an operator's token: use 'koffer enroll'");
+        rc = error_set(e, RC_INVALID, "this is an operator's token: use 'koffer operator enroll'");
     else if (token_expired(&token, clock_wall()))
         rc = error_set(e, RC_DENIED,
                        "the token has expired; get a new one with 'koffer agent add "

@@ -36,9 +36,8 @@ candidate(unsigned number, char out[static PATH_ROOM])
 }
 
 static int
-open_directory(void)
+open_directory(char path[static PATH_ROOM])
 {
-    char path[PATH_ROOM];
     for (unsigned i = 0; i < 2; i++) {
         int dirfd = candidate(i, path) ? open(path, O_DIRECTORY | O_RDONLY | O_CLOEXEC) : -1;
         if (dirfd >= 0 && faccessat(dirfd, CLI_OPERATOR_CERTIFICATE, F_OK, 0) == 0)
@@ -51,7 +50,8 @@ open_directory(void)
 bool
 cli_operator_exists(void)
 {
-    CLEANUP(own_closep) int dirfd = open_directory();
+    char path[PATH_ROOM];
+    CLEANUP(own_closep) int dirfd = open_directory(path);
     return dirfd >= 0;
 }
 
@@ -71,11 +71,11 @@ cli_operator_make(char **shown, int *out, struct error *e)
 }
 
 static enum rc
-check_key(int dirfd, struct error *e)
+check_key(const char *directory, struct error *e)
 {
-    char path[64];
-    (void)snprintf(path, sizeof path, "/proc/self/fd/%d/" CLI_OPERATOR_KEY, dirfd);
-    return file_check_private("the operator's key", path, e);
+    char path[PATH_ROOM + sizeof CLI_OPERATOR_KEY];
+    (void)snprintf(path, sizeof path, "%s/" CLI_OPERATOR_KEY, directory);
+    return file_check_private("operator's key", path, e);
 }
 
 /* The first line of `text`, and the second. */
@@ -94,14 +94,15 @@ take_controller(const char *text, struct cli_operator *out, struct error *e)
 enum rc
 cli_operator_load(struct cli_operator *out, struct error *e)
 {
-    CLEANUP(own_closep) int dirfd = open_directory();
+    char path[PATH_ROOM];
+    CLEANUP(own_closep) int dirfd = open_directory(path);
     CLEANUP(own_freep) char *controller = NULL;
     if (dirfd < 0)
         return error_set(e, RC_NOT_FOUND,
                          "no operator's certificate in ~/.config/koffer or /etc/koffer/operator; "
                          "get a token by 'koffer operator add NAME' on the controller's host and "
                          "run 'koffer operator enroll' here");
-    TRY(check_key(dirfd, e));
+    TRY(check_key(path, e));
     TRY(read_text(dirfd, CLI_OPERATOR_CA, &out->ca, e));
     TRY(read_text(dirfd, CLI_OPERATOR_CERTIFICATE, &out->certificate, e));
     TRY(read_text(dirfd, CLI_OPERATOR_KEY, &out->key, e));

@@ -1,6 +1,10 @@
 /* test_cli_table.c -- tables, bars and modes, as they are read. */
 #include "tests/support/check.h"
 
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+
 #include "controller/cli/cli.h"
 #include "controller/cli/cli_full.h"
 #include "controller/cli/cli_progress.h"
@@ -120,6 +124,53 @@ progress_in_a_pipe_is_notes_only(void **unused)
     assert_int_equal(fclose(file), 0);
 }
 
+/* A terminal of 20 columns; what was written to it, with line ends as they were sent. */
+static FILE *
+open_terminal(int *master)
+{
+    char name[64];
+    const struct winsize size = {.ws_col = 20, .ws_row = 10};
+    *master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    assert_true(*master >= 0);
+    assert_int_equal(grantpt(*master), 0);
+    assert_int_equal(unlockpt(*master), 0);
+    assert_int_equal(ptsname_r(*master, name, sizeof name), 0);
+    int slave = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    struct termios raw;
+    assert_true(slave >= 0);
+    assert_int_equal(ioctl(slave, TIOCSWINSZ, &size), 0);
+    assert_int_equal(tcgetattr(slave, &raw), 0);
+    cfmakeraw(&raw);
+    assert_int_equal(tcsetattr(slave, TCSANOW, &raw), 0);
+    return fdopen(slave, "w");
+}
+
+static void
+progress_on_a_terminal_is_redrawn_in_place_and_fits_its_width(void **unused)
+{
+    (void)unused;
+    struct cli_progress p;
+    char text[512];
+    int master;
+    FILE *terminal = open_terminal(&master);
+    cli_progress_begin(&p, terminal);
+    cli_progress_line(&p, "one");
+    cli_progress_line(&p, "%s", "m\xc3\xbcller and 0123456789\033");
+    cli_progress_show(&p);
+    cli_progress_line(&p, "again");
+    cli_progress_show(&p);
+    cli_progress_note(&p, "note");
+    cli_progress_end(&p);
+    ssize_t got = read(master, text, sizeof text - 1);
+    assert_true(got > 0);
+    text[got] = '\0';
+    assert_string_equal(text, "one\nm\xc3\xbcller and 01234567\n"
+                              "\033[2A\033[Jagain\n"
+                              "\033[1A\033[Jnote\n");
+    assert_int_equal(fclose(terminal), 0);
+    assert_int_equal(close(master), 0);
+}
+
 int
 main(void)
 {
@@ -131,6 +182,7 @@ main(void)
         cmocka_unit_test(a_bar_never_leaves_its_frame),
         cmocka_unit_test(a_steady_rate_is_found_and_the_rest_is_estimated),
         cmocka_unit_test(progress_in_a_pipe_is_notes_only),
+        cmocka_unit_test(progress_on_a_terminal_is_redrawn_in_place_and_fits_its_width),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
