@@ -132,12 +132,16 @@ start(struct error *e)
 enum rc
 tls_start(struct error *e)
 {
+    static bool started;
     sigset_t all, before;
 
+    if (started)
+        return RC_OK;
     /* Threads that nng starts now inherit the mask: signals are for the program's own threads. */
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     enum rc rc = start(e);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return rc == RC_OK ? RC_OK : error_context(e, "start TLS");
+    started = rc == RC_OK;
+    return started ? RC_OK : error_context(e, "start TLS");
 }

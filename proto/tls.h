@@ -12,7 +12,7 @@
  * checked with the CA) or "pin:<64 hex>" (SHA-256 of the SubjectPublicKeyInfo, no CA: enrolment).
  * Every refused handshake is logged on our side with the X.509 reason and the peer's claimed name.
  *
- * Threads: tls_start once, before any other call of proto/.  Layer: proto.
+ * Threads: tls_start before any other call of proto/, from one thread; again it does nothing.  Layer: proto.
  */
 #ifndef PROTO_TLS_H
 #define PROTO_TLS_H
