@@ -15,12 +15,13 @@ explain_unreachable(struct cli *cli, bool local, struct error *e)
     struct error why = *e;
     const char *remedy =
         why.code == RC_DENIED
-            ? (local ? "become root, or name another controller with --controller"
-                     : "ask for a new certificate: koffer operator add NAME --replace")
+            ? (local
+                   ? "become root, or name another controller with --controller"
+                   : "is it the controller that enrolled you? 'koffer operator add NAME --replace' there "
+                     "gives a token for a new certificate")
             : "is koffer-controller running there? (systemctl status koffer-controller)";
     cli->exit = why.code == RC_DENIED ? CLI_DENIED : CLI_UNREACHABLE;
-    return error_set(e, why.code, "cannot reach the controller at %s: %s; %s", cli->controller,
-                     why.text, remedy);
+    return error_set(e, why.code, "cannot reach the controller: %s; %s", why.text, remedy);
 }
 
 static enum rc
