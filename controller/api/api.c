@@ -88,6 +88,17 @@ api_push(struct api_call *call, struct api_list *list, void *item, struct error 
     return RC_OK;
 }
 
+/* The local socket is root's; from elsewhere only operators whose certificate counts. */
+static enum rc
+check_asker(const struct api *a, const struct hub_event *event, struct error *e)
+{
+    if (event->local)
+        return RC_OK;
+    if (event->tls.identity.role != CERTIFICATE_OPERATOR)
+        return error_set(e, RC_DENIED, "only operators may ask this");
+    return fleet_admit(a->options.catalogue, &event->tls, e);
+}
+
 static enum rc
 answer(struct api *a, const struct hub_event *event, struct api_call *call, struct error *e)
 {
@@ -117,10 +128,9 @@ api_event(struct api *a, const struct hub_event *event)
         .who = event->local ? "root" : event->tls.identity.name,
         .remedy = "",
     };
-    bool allowed = event->local || event->tls.identity.role == CERTIFICATE_OPERATOR;
-    enum rc rc = arena == NULL ? error_set(&e, RC_NO_MEMORY, "request")
-                 : !allowed    ? error_set(&e, RC_DENIED, "only operators may ask this")
-                               : answer(a, event, &call, &e);
+    enum rc rc = arena == NULL ? error_set(&e, RC_NO_MEMORY, "request") : check_asker(a, event, &e);
+    if (rc == RC_OK)
+        rc = answer(a, event, &call, &e);
     if (rc != RC_OK) {
         log_info("request refused", LOG_TEXT("who", call.who), LOG_U64("type", event->frame.type),
                  LOG_TEXT("why", e.text));

@@ -37,12 +37,34 @@ struct gathering {
     struct api_call *call;
     struct api_list sources, warnings, facts;
     uint64_t cycle;
+    size_t *room; /* bytes that remarks may still take: a long answer must not fail for them */
 };
+
+enum { REMARKS_MAX = LIMIT_CONTROL_MESSAGE / 2, REMARK_OVERHEAD = 16 };
+
+/* Takes room for a remark; when there is none left, the first time says so. */
+static enum rc
+take_room(struct gathering *g, const struct catalogue_note *n, bool *fits, struct error *e)
+{
+    size_t size = strlen(n->name) + strlen(n->value) + REMARK_OVERHEAD;
+    *fits = size <= *g->room;
+    if (*fits)
+        *g->room -= size;
+    if (*fits || *g->room == 0)
+        return RC_OK;
+    *g->room = 0;
+    return api_push(g->call, &g->warnings,
+                    message_text("there are more remarks than fit here; see the agent's log"), e);
+}
 
 static enum rc
 add_note(void *ctx, const struct catalogue_note *n, struct error *e)
 {
     struct gathering *g = ctx;
+    bool fits;
+    TRY(take_room(g, n, &fits, e));
+    if (!fits)
+        return RC_OK;
     if (!n->fact)
         return api_push(g->call, &g->warnings, api_text(g->call, n->value), e);
     Koffer__Fact *fact = API_NEW(g->call, Koffer__Fact);
@@ -92,7 +114,7 @@ static enum rc
 add_source(void *ctx, const struct catalogue_cycle_source *s, struct error *e)
 {
     struct gathering *g = ctx;
-    struct gathering notes = {.call = g->call};
+    struct gathering notes = {.call = g->call, .room = g->room};
     Koffer__CycleSource *out = API_NEW(g->call, Koffer__CycleSource);
     TRY(api_push(g->call, &g->sources, out, e));
     koffer__cycle_source__init(out);
@@ -186,7 +208,8 @@ api_cycle_status(struct api_call *call, struct error *e)
         return error_set(e, RC_NOT_FOUND, "there has been no cycle yet");
     TRY(catalogue_cycle_find(o->catalogue, number, fill_status, &fill, e));
 
-    struct gathering g = {.call = call, .cycle = number};
+    size_t room = REMARKS_MAX;
+    struct gathering g = {.call = call, .cycle = number, .room = &room};
     if (running != NULL && running->number == number)
         TRY(add_live_sources(&g, running, e));
     else

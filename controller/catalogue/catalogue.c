@@ -40,6 +40,9 @@ static const char *const migrations[] = {
     " complete INTEGER NOT NULL, PRIMARY KEY (full, agent, source)) WITHOUT ROWID;"
     "CREATE INDEX archive_of ON archive (agent, source, full);"
     "CREATE TABLE chain (host TEXT PRIMARY KEY, sequence INTEGER NOT NULL, name BLOB NOT NULL) WITHOUT ROWID;",
+    /* 2: which certificate of a peer counts; what verifications found */
+    "ALTER TABLE peer ADD COLUMN certificate BLOB;"
+    "ALTER TABLE full ADD COLUMN damaged INTEGER NOT NULL DEFAULT 0;",
 };
 enum { NEWEST = sizeof migrations / sizeof *migrations };
 

@@ -41,6 +41,7 @@ struct catalogue_peer {
     struct keys_public signing, receiving; /* zero until enrolled */
     struct id token;                       /* SHA-256 of the open token's secret; zero: none */
     int64_t clock_offset_ns;
+    struct id certificate; /* SPKI of the one that counts; zero: enrolled before this was kept */
 };
 typedef enum rc catalogue_peer_visit(void *ctx, const struct catalogue_peer *p, struct error *e);
 
@@ -51,10 +52,11 @@ enum rc catalogue_peer_invite(struct catalogue *c, enum certificate_role role, c
 /* Burn the token (whatever comes of it); RC_DENIED when it is not this peer's open one. */
 enum rc catalogue_peer_burn(struct catalogue *c, enum certificate_role role, const char *name,
                             const struct id *token, struct wall now, struct error *e);
-enum rc
-catalogue_peer_enrolled(struct catalogue *c, enum certificate_role role, const char *name,
-                        const struct keys_public *signing, const struct keys_public *receiving,
-                        struct wall until, struct wall now, struct error *e);
+/* `certificate`: the SPKI of the new certificate; an older one of this peer counts no more. */
+enum rc catalogue_peer_enrolled(struct catalogue *c, enum certificate_role role, const char *name,
+                                const struct keys_public *signing,
+                                const struct keys_public *receiving, const struct id *certificate,
+                                struct wall until, struct wall now, struct error *e);
 enum rc catalogue_peer_seen(struct catalogue *c, enum certificate_role role, const char *name,
                             const char *version, const char *system, const char *address,
                             int64_t clock_offset_ns, struct wall now, struct error *e);
@@ -148,7 +150,7 @@ enum rc catalogue_cycle_unfinished(struct catalogue *c, catalogue_cycle_visit *v
 
 struct catalogue_full {
     uint64_t number;
-    bool good; /* RECORD_FULL */
+    bool good; /* RECORD_FULL, and no verification found it damaged since */
     struct wall started, sealed, verified;
     uint32_t archives;
     uint64_t files, bytes;
@@ -159,8 +161,9 @@ typedef enum rc catalogue_full_visit(void *ctx, const struct catalogue_full *f, 
 enum rc catalogue_full_add(struct catalogue *c, const struct record_full *full,
                            const struct record_archive *archives, struct error *e);
 enum rc catalogue_full_has(struct catalogue *c, uint64_t number, bool *out, struct error *e);
-enum rc
-catalogue_full_verified(struct catalogue *c, uint64_t number, struct wall now, struct error *e);
+/* What a verification found: `whole`, or the full is not good any more until another one finds it so. */
+enum rc catalogue_full_verified(struct catalogue *c, uint64_t number, bool whole, struct wall now,
+                                struct error *e);
 /* Newest first; `all` also incomplete ones. */
 enum rc catalogue_full_each(struct catalogue *c, uint64_t before, unsigned limit, bool all,
                             catalogue_full_visit *visit, void *ctx, struct error *e);

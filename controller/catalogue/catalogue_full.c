@@ -55,14 +55,15 @@ catalogue_full_has(struct catalogue *c, uint64_t number, bool *out, struct error
 }
 
 enum rc
-catalogue_full_verified(struct catalogue *c, uint64_t number, struct wall now, struct error *e)
+catalogue_full_verified(struct catalogue *c, uint64_t number, bool whole, struct wall now,
+                        struct error *e)
 {
-    return sql_run(c->db, e, "UPDATE full SET verified=? WHERE number=?", "ii", now.ns,
-                   (int64_t)number);
+    return sql_run(c->db, e, "UPDATE full SET verified=?, damaged=? WHERE number=?", "iii",
+                   whole ? now.ns : (int64_t)0, (int64_t)!whole, (int64_t)number);
 }
 
 #define FULLS                                                                                      \
-    "SELECT number, good, started, sealed, verified, archives, files, bytes, record FROM full "
+    "SELECT number, good AND NOT damaged, started, sealed, verified, archives, files, bytes, record FROM full "
 
 static enum rc
 visit_fulls(struct sql *rows, catalogue_full_visit *visit, void *ctx, size_t *visited,
@@ -94,10 +95,11 @@ catalogue_full_each(struct catalogue *c, uint64_t before, unsigned limit, bool a
 {
     CLEANUP(sql_freep) struct sql *rows = NULL;
     size_t visited;
-    TRY(sql_query(c->db, &rows, e,
-                  FULLS
-                  "WHERE (?1 = 0 OR number < ?1) AND (good OR ?2) ORDER BY number DESC LIMIT ?3",
-                  "iii", (int64_t)before, (int64_t)all, (int64_t)limit));
+    TRY(sql_query(
+        c->db, &rows, e,
+        FULLS
+        "WHERE (?1 = 0 OR number < ?1) AND ((good AND NOT damaged) OR ?2) ORDER BY number DESC LIMIT ?3",
+        "iii", (int64_t)before, (int64_t)all, (int64_t)limit));
     return visit_fulls(rows, visit, ctx, &visited, e);
 }
 
@@ -121,7 +123,8 @@ catalogue_full_newest(struct catalogue *c, uint64_t *out, struct error *e)
 {
     CLEANUP(sql_freep) struct sql *rows = NULL;
     bool more;
-    TRY(sql_query(c->db, &rows, e, "SELECT coalesce(max(number), 0) FROM full WHERE good", ""));
+    TRY(sql_query(c->db, &rows, e,
+                  "SELECT coalesce(max(number), 0) FROM full WHERE good AND NOT damaged", ""));
     TRY(sql_next(rows, &more, e));
     *out = (uint64_t)sql_int(rows, 0);
     return RC_OK;

@@ -5,7 +5,7 @@
 
 #define COLUMNS                                                                                      \
     "role, name, enrolled, added, enrolled_at, last_seen, certificate_until, token_until, version, " \
-    "system, address, signing, receiving, token, clock_offset"
+    "system, address, signing, receiving, token, clock_offset, certificate"
 
 static struct catalogue_peer
 peer_of(struct sql *rows)
@@ -27,6 +27,7 @@ peer_of(struct sql *rows)
     sql_bytes(rows, 11, p.signing.bytes, sizeof p.signing.bytes);
     sql_bytes(rows, 12, p.receiving.bytes, sizeof p.receiving.bytes);
     sql_bytes(rows, 13, p.token.bytes, sizeof p.token.bytes);
+    sql_bytes(rows, 15, p.certificate.bytes, sizeof p.certificate.bytes);
     return p;
 }
 
@@ -134,14 +135,16 @@ catalogue_peer_burn(struct catalogue *c, enum certificate_role role, const char 
 enum rc
 catalogue_peer_enrolled(struct catalogue *c, enum certificate_role role, const char *name,
                         const struct keys_public *signing, const struct keys_public *receiving,
-                        struct wall until, struct wall now, struct error *e)
+                        const struct id *certificate, struct wall until, struct wall now,
+                        struct error *e)
 {
+    struct span spki = span_of(certificate->bytes, ID_SIZE);
     struct span s = span_of(signing->bytes, sizeof signing->bytes);
     struct span r = span_of(receiving->bytes, sizeof receiving->bytes);
     return sql_run(c->db, e,
                    "UPDATE peer SET enrolled=1, enrolled_at=?, certificate_until=?, signing=?, "
-                   "receiving=? WHERE role=? AND name=?",
-                   "iibbit", now.ns, until.ns, &s, &r, (int64_t)role, name);
+                   "receiving=?, certificate=? WHERE role=? AND name=?",
+                   "iibbbit", now.ns, until.ns, &s, &r, &spki, (int64_t)role, name);
 }
 
 enum rc

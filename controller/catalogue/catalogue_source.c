@@ -32,8 +32,8 @@ catalogue_source_each(struct catalogue *c, const char *agent, catalogue_source_v
         "           a.complete), 0) AS newest, "
         " coalesce((SELECT sealed FROM full WHERE number = (SELECT max(full) FROM archive a WHERE "
         "           a.agent=s.agent AND a.source=s.name AND a.complete)), 0), "
-        " (SELECT problem FROM cycle_source y WHERE y.agent=s.agent AND y.source=s.name ORDER BY "
-        "  cycle DESC LIMIT 1) "
+        " (SELECT problem FROM cycle_source y WHERE y.agent=s.agent AND y.source=s.name AND "
+        "  y.state <> 'skipped' ORDER BY cycle DESC LIMIT 1) "
         "FROM source s WHERE ?1 IS NULL OR s.agent=?1 ORDER BY s.agent, s.name",
         "t", agent));
     for (;;) {

@@ -32,8 +32,7 @@ cycle_runner_free(struct cycle_runner *r)
 {
     if (r == NULL)
         return;
-    if (r->running != NULL && r->running->working)
-        (void)pthread_join(r->worker, NULL);
+    cycle_seal_stop(r);
     free_cycle(r->running);
     free(r);
 }
@@ -64,19 +63,15 @@ cycle_running(const struct cycle_runner *r)
 
 /* ---- start and cancel */
 
-static uint64_t
-newest_in_vault(struct vault *v)
+/* A number that the vault holds already could never be committed. */
+static enum rc
+newest_in_vault(struct vault *v, uint64_t *out, struct error *e)
 {
-    struct error e = ERROR_INIT;
-    struct vault_full *fulls = NULL;
+    CLEANUP(own_freep) struct vault_full *fulls = NULL;
     size_t count = 0;
-    uint64_t newest = 0;
-    if (vault_fulls(v, &fulls, &count, &e) != RC_OK)
-        log_error(&e, "cannot list the fulls of the vault");
-    else if (count > 0)
-        newest = fulls[count - 1].number;
-    free(fulls);
-    return newest;
+    TRY_IN(vault_fulls(v, &fulls, &count, e), e, "list the fulls of the vault");
+    *out = count > 0 ? fulls[count - 1].number : 0;
+    return RC_OK;
 }
 
 static enum rc
@@ -85,9 +80,10 @@ make(struct cycle_runner *r, const char *const *selection, size_t count, const c
 {
     c->started = clock_wall();
     (void)snprintf(c->started_by, sizeof c->started_by, "%s", started_by);
+    uint64_t newest;
     TRY(cycle_sources_choose(r, c, selection, count, e));
-    return catalogue_cycle_new(r->options.catalogue, newest_in_vault(r->options.vault), started_by,
-                               c->started, &c->number, e);
+    TRY(newest_in_vault(r->options.vault, &newest, e));
+    return catalogue_cycle_new(r->options.catalogue, newest, started_by, c->started, &c->number, e);
 }
 
 enum rc
@@ -153,6 +149,27 @@ finish(struct cycle_runner *r)
     r->running = NULL;
 }
 
+static enum rc
+enter(struct cycle_runner *r, enum cycle_state next, enum cycle_event event, struct error *e)
+{
+    struct cycle *c = r->running;
+    c->state = next;
+    if (next == CYCLE_UNWINDING && c->unwind_until.ns == 0)
+        c->unwind_until = clock_after_ms(clock_mono(), INT64_C(1000) * CYCLE_UNWIND_S);
+    log_info("cycle", LOG_U64("cycle", c->number), LOG_TEXT("state", cycle_fsm_state_name(next)),
+             LOG_TEXT("event", cycle_fsm_event_name(event)));
+    return catalogue_cycle_state(r->options.catalogue, c->number, cycle_fsm_state_name(next),
+                                 cycle_fsm_event_name(event), c->problem, cycle_fsm_is_final(next),
+                                 clock_wall(), e);
+}
+
+/* Nothing is done in a state that is not written down; only letting go and what is committed need no leave. */
+static bool
+needs_writing(enum cycle_state state)
+{
+    return !cycle_fsm_is_final(state) && !cycle_fsm_is_committed(state) && state != CYCLE_UNWINDING;
+}
+
 void
 cycle_take(struct cycle_runner *r, enum cycle_event event, const char *problem)
 {
@@ -165,15 +182,14 @@ cycle_take(struct cycle_runner *r, enum cycle_event event, const char *problem)
     }
     if (problem[0] != '\0')
         (void)snprintf(c->problem, sizeof c->problem, "%s", problem);
-    c->state = next;
-    if (next == CYCLE_UNWINDING && c->unwind_until.ns == 0)
-        c->unwind_until = clock_after_ms(clock_mono(), INT64_C(1000) * CYCLE_UNWIND_S);
-    if (catalogue_cycle_state(r->options.catalogue, c->number, cycle_fsm_state_name(next),
-                              cycle_fsm_event_name(event), c->problem, cycle_fsm_is_final(next),
-                              clock_wall(), &e) != RC_OK)
-        log_error(&e, "cannot write down the state of the cycle", LOG_U64("cycle", c->number));
-    log_info("cycle", LOG_U64("cycle", c->number), LOG_TEXT("state", cycle_fsm_state_name(next)),
-             LOG_TEXT("event", cycle_fsm_event_name(event)));
+    if (enter(r, next, event, &e) == RC_OK)
+        return;
+    log_error(&e, "cannot write down the state of the cycle", LOG_U64("cycle", c->number));
+    if (!needs_writing(next))
+        return; /* the next start of the controller puts the catalogue right */
+    (void)snprintf(c->problem, sizeof c->problem, "%s", e.text);
+    if (enter(r, CYCLE_UNWINDING, CYCLE_NOTHING_LEFT, &e) != RC_OK)
+        log_error(&e, "cannot write down the end of the cycle", LOG_U64("cycle", c->number));
 }
 
 /* ---- what each state does; true: an event was taken, look again */
@@ -187,14 +203,31 @@ first_problem(const struct cycle *c)
     return "no source is left";
 }
 
+static size_t
+steps_at(const struct cycle *c, const char *agent)
+{
+    size_t steps = 0;
+    for (size_t i = 0; i < c->count; i++)
+        steps += c->sources[i].job != 0 && text_equal(c->sources[i].agent, agent);
+    return steps;
+}
+
+/* At most `most` steps at a time per agent, from `from` to the state that `verb` leads to. */
+static void
+order_some(struct cycle_runner *r, enum cycle_source_state from, Koffer__StepVerb verb, size_t most)
+{
+    struct cycle *c = r->running;
+    for (size_t i = 0; i < c->count; i++)
+        if (c->sources[i].state == from && steps_at(c, c->sources[i].agent) < most)
+            cycle_step_order(r, &c->sources[i], verb);
+}
+
 static bool
 do_checking(struct cycle_runner *r)
 {
     struct cycle *c = r->running;
-    for (size_t i = 0; i < c->count; i++)
-        if (c->sources[i].state == CYCLE_SOURCE_WAITING)
-            cycle_step_order(r, &c->sources[i], KOFFER__STEP_VERB__STEP_CHECK);
-    if (cycle_sources_in(c, CYCLE_SOURCE_CHECK) > 0)
+    order_some(r, CYCLE_SOURCE_WAITING, KOFFER__STEP_VERB__STEP_CHECK, CYCLE_STEPS);
+    if (cycle_sources_in(c, CYCLE_SOURCE_WAITING) + cycle_sources_in(c, CYCLE_SOURCE_CHECK) > 0)
         return false;
     bool any = cycle_sources_in(c, CYCLE_SOURCE_CHECKED) > 0;
     cycle_take(r, any ? CYCLE_CHECKED : CYCLE_NOTHING_LEFT, any ? "" : first_problem(c));
@@ -210,29 +243,10 @@ do_freezing(struct cycle_runner *r)
 }
 
 static bool
-agent_is_busy(const struct cycle *c, const char *agent)
-{
-    for (size_t i = 0; i < c->count; i++)
-        if (c->sources[i].job != 0 && text_equal(c->sources[i].agent, agent))
-            return true;
-    return false;
-}
-
-/* One step at a time per agent, from `from` to the state that `verb` leads to. */
-static void
-order_one_per_agent(struct cycle_runner *r, enum cycle_source_state from, Koffer__StepVerb verb)
-{
-    struct cycle *c = r->running;
-    for (size_t i = 0; i < c->count; i++)
-        if (c->sources[i].state == from && !agent_is_busy(c, c->sources[i].agent))
-            cycle_step_order(r, &c->sources[i], verb);
-}
-
-static bool
 do_capturing(struct cycle_runner *r)
 {
     struct cycle *c = r->running;
-    order_one_per_agent(r, CYCLE_SOURCE_CHECKED, KOFFER__STEP_VERB__STEP_CAPTURE);
+    order_some(r, CYCLE_SOURCE_CHECKED, KOFFER__STEP_VERB__STEP_CAPTURE, 1);
     if (cycle_sources_in(c, CYCLE_SOURCE_CHECKED) + cycle_sources_in(c, CYCLE_SOURCE_CAPTURE) > 0)
         return false;
     bool any = cycle_sources_in(c, CYCLE_SOURCE_CAPTURED) > 0;
@@ -246,7 +260,7 @@ do_sealing(struct cycle_runner *r)
     struct cycle *c = r->running;
     if (c->working)
         return false;
-    order_one_per_agent(r, CYCLE_SOURCE_CAPTURED, KOFFER__STEP_VERB__STEP_SEAL);
+    order_some(r, CYCLE_SOURCE_CAPTURED, KOFFER__STEP_VERB__STEP_SEAL, 1);
     if (cycle_sources_in(c, CYCLE_SOURCE_CAPTURED) + cycle_sources_in(c, CYCLE_SOURCE_SEAL) > 0)
         return false;
     if (cycle_sources_in(c, CYCLE_SOURCE_SEALED) == 0) {
@@ -265,7 +279,7 @@ release_all(struct cycle_runner *r)
     bool all = true;
     for (size_t i = 0; i < c->count; i++) {
         struct cycle_source *s = &c->sources[i];
-        if (s->begun && !s->released && s->job == 0)
+        if (s->begun && !s->released && s->job == 0 && steps_at(c, s->agent) < CYCLE_STEPS)
             cycle_step_order(r, s, KOFFER__STEP_VERB__STEP_RELEASE);
         all = all && (!s->begun || s->released);
     }

@@ -28,6 +28,7 @@ enum {
     CYCLE_SEAL_S = 120,     /* signing one record */
     CYCLE_RELEASE_S = 120,  /* removing staging */
     CYCLE_UNWIND_S = 60,    /* waiting for cancelled steps before letting go */
+    CYCLE_STEPS = 16,       /* in flight at one agent: less than HUB_OUTSTANDING */
 };
 
 struct cycle_runner;
@@ -71,7 +72,7 @@ struct cycle_source {
     struct catalogue_progress progress; /* phase points to `phase` */
     char phase[64];
     uint64_t sequence;
-    struct id record_name;
+    struct id previous, record_name;
     struct buffer record; /* signed, until committed */
 };
 

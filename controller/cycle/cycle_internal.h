@@ -3,14 +3,17 @@
 #define CONTROLLER_CYCLE_CYCLE_INTERNAL_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "controller/cycle/cycle.h"
 
 struct cycle_runner {
     struct cycle_options options;
     struct fleet *fleet;
-    struct cycle *running; /* NULL: none */
-    pthread_t worker;      /* valid while running->working */
+    struct cycle *running;   /* NULL: none */
+    pthread_t worker;        /* valid while running->working */
+    struct cycle_work *work; /* the worker's, while running->working */
+    _Atomic(bool) stop;      /* the controller ends: a verification need not go on */
 };
 
 /* cycle.c: take an event, write it down, then act on the new state. */
@@ -40,6 +43,8 @@ void cycle_step_watch(struct cycle_runner *r, struct mono now); /* deadlines */
 /* cycle_seal.c: the two things done on a thread of their own. */
 void cycle_seal_commit(struct cycle_runner *r);
 void cycle_seal_verify(struct cycle_runner *r);
+
+void cycle_seal_stop(struct cycle_runner *r); /* waits for the worker and frees what it had */
 
 /* Copy a committed record's facts into the catalogue. */
 enum rc cycle_seal_remember(struct cycle_runner *r, struct span record, struct error *e);

@@ -79,8 +79,11 @@ complete(struct transition *t, struct error *e)
 {
     bool good = false;
     TRY(catalogue_full_find(t->r->options.catalogue, t->number, find_good, &good, e));
-    if (t->state == CYCLE_SEALING)
+    if (!cycle_fsm_is_committed(t->state)) {
+        t->state =
+            CYCLE_SEALING; /* also when the catalogue was set back, or could not be written then */
         TRY(take(t, CYCLE_COMMITTED, "", e));
+    }
     if (t->state == CYCLE_RELEASING)
         TRY(take(t, CYCLE_RELEASED, "", e));
     return take(t, good ? CYCLE_VERIFIED_FULL : CYCLE_VERIFIED_INCOMPLETE,
@@ -111,8 +114,11 @@ close_source(void *ctx, const struct catalogue_cycle_source *s, struct error *e)
     if (s->finished.ns != 0)
         return RC_OK;
     struct catalogue_cycle_source closed = *s;
-    closed.state = open->committed ? "done" : "failed";
-    closed.problem = open->committed ? "" : "the controller was stopped in the middle of the cycle";
+    bool done =
+        open->committed && text_equal(s->state, cycle_source_state_name(CYCLE_SOURCE_SEALED));
+    closed.state = cycle_source_state_name(done ? CYCLE_SOURCE_DONE : CYCLE_SOURCE_FAILED);
+    if (!done)
+        closed.problem = "the controller was stopped in the middle of the cycle";
     closed.finished = clock_wall();
     return catalogue_cycle_source_set(open->r->options.catalogue, open->number, &closed, e);
 }

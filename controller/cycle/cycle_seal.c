@@ -5,7 +5,7 @@
 #include "controller/cycle/cycle_internal.h"
 
 /* What the worker thread gets and gives back; it touches nothing else of the runner. */
-struct work {
+struct cycle_work {
     struct cycle_runner *runner;
     struct vault *vault;
     struct mailbox *mailbox;
@@ -19,19 +19,21 @@ struct work {
 };
 
 static void
-free_work(struct work *w)
+free_work(struct cycle_work *w)
 {
+    if (w == NULL)
+        return;
     buffer_free(&w->record);
     free(w);
 }
 
-static struct work *
+static struct cycle_work *
 new_work(struct cycle_runner *r, mailbox_work *done)
 {
-    struct work *w = calloc(1, sizeof *w);
+    struct cycle_work *w = calloc(1, sizeof *w);
     if (w == NULL)
         return NULL;
-    *w = (struct work){
+    *w = (struct cycle_work){
         .runner = r,
         .vault = r->options.vault,
         .mailbox = r->options.mailbox,
@@ -45,27 +47,41 @@ new_work(struct cycle_runner *r, mailbox_work *done)
 
 /* The thread is joined by whoever takes the work back on the loop. */
 static enum rc
-start(struct cycle_runner *r, struct work *w, void *(*run)(void *), struct error *e)
+start(struct cycle_runner *r, struct cycle_work *w, void *(*run)(void *), struct error *e)
 {
     if (pthread_create(&r->worker, NULL, run, w) != 0)
         return error_set(e, RC_NO_MEMORY, "thread for the vault");
     r->running->working = true;
+    r->work = w;
     return RC_OK;
 }
 
 static void
-hand_back(struct work *w)
+hand_back(struct cycle_work *w)
 {
     struct error e = ERROR_INIT;
-    if (mailbox_post(w->mailbox, w->done, w, &e) != RC_OK)
-        free_work(w); /* the controller is stopping; recovery will look at the vault */
+    /* RC_CANCELLED: the controller is stopping; recovery will look at the vault. */
+    if (mailbox_post(w->mailbox, w->done, w, &e) != RC_OK && e.code != RC_CANCELLED)
+        log_error(&e, "the vault's work cannot be handed back", LOG_U64("cycle", w->number));
 }
 
 static void
-take_back(struct work *w)
+take_back(struct cycle_work *w)
 {
     (void)pthread_join(w->runner->worker, NULL);
     w->runner->running->working = false;
+    w->runner->work = NULL;
+}
+
+void
+cycle_seal_stop(struct cycle_runner *r)
+{
+    atomic_store(&r->stop, true);
+    if (r->running == NULL || !r->running->working)
+        return;
+    (void)pthread_join(r->worker, NULL);
+    free_work(r->work); /* handed back too late, or never looked at */
+    r->work = NULL;
 }
 
 /* ---- commit */
@@ -139,7 +155,7 @@ cycle_seal_remember(struct cycle_runner *r, struct span record, struct error *e)
 static void
 committed(void *ctx)
 {
-    struct work *w = ctx;
+    struct cycle_work *w = ctx;
     struct cycle_runner *r = w->runner;
     struct error e = ERROR_INIT;
     take_back(w);
@@ -161,7 +177,7 @@ committed(void *ctx)
 static void *
 run_commit(void *arg)
 {
-    struct work *w = arg;
+    struct cycle_work *w = arg;
     struct id name;
     w->rc = vault_commit_full(w->vault, buffer_span(&w->record), &name, &w->e);
     hand_back(w);
@@ -173,14 +189,13 @@ cycle_seal_commit(struct cycle_runner *r)
 {
     struct error e = ERROR_INIT;
     CLEANUP(arena_freep) struct arena *arena = arena_new(LIMIT_RECORD);
-    struct work *w = new_work(r, committed);
+    struct cycle_work *w = new_work(r, committed);
     enum rc rc = w == NULL || arena == NULL ? error_set(&e, RC_NO_MEMORY, "full record")
                                             : encode(r, arena, &w->record, &e);
     if (rc == RC_OK)
         rc = start(r, w, run_commit, &e);
     if (rc != RC_OK) {
-        if (w != NULL)
-            free_work(w);
+        free_work(w);
         cycle_take(r, CYCLE_SEAL_FAILED, e.text);
     }
 }
@@ -190,7 +205,7 @@ cycle_seal_commit(struct cycle_runner *r)
 static void
 keep_finding(void *ctx, const struct vault_finding *f)
 {
-    struct work *w = ctx;
+    struct cycle_work *w = ctx;
     log_warning("verification", LOG_U64("full", w->number), LOG_TEXT("finding", f->text));
     if (w->finding[0] == '\0')
         (void)snprintf(w->finding, sizeof w->finding, "%s", f->text);
@@ -215,14 +230,14 @@ record_is_good(struct cycle_runner *r, uint64_t number)
 static void
 verified(void *ctx)
 {
-    struct work *w = ctx;
+    struct cycle_work *w = ctx;
     struct cycle_runner *r = w->runner;
     struct error e = ERROR_INIT;
     take_back(w);
     bool whole = w->rc == RC_OK && w->counts.damaged == 0 && w->counts.missing == 0;
     bool good = record_is_good(r, w->number);
-    if (whole &&
-        catalogue_full_verified(r->options.catalogue, w->number, clock_wall(), &e) != RC_OK)
+    if (w->rc == RC_OK &&
+        catalogue_full_verified(r->options.catalogue, w->number, whole, clock_wall(), &e) != RC_OK)
         log_error(&e, "cannot note the verification", LOG_U64("full", w->number));
     const char *problem = w->rc != RC_OK ? w->e.text
                           : !whole       ? w->finding
@@ -236,9 +251,9 @@ verified(void *ctx)
 static void *
 run_verify(void *arg)
 {
-    struct work *w = arg;
+    struct cycle_work *w = arg;
     const struct vault_verify_options options = {
-        .finding = keep_finding, .ctx = w, .only_full = w->number};
+        .cancel = &w->runner->stop, .finding = keep_finding, .ctx = w, .only_full = w->number};
     w->rc = vault_verify(w->vault, &options, &w->counts, &w->e);
     hand_back(w);
     return NULL;
@@ -248,13 +263,12 @@ void
 cycle_seal_verify(struct cycle_runner *r)
 {
     struct error e = ERROR_INIT;
-    struct work *w = new_work(r, verified);
+    struct cycle_work *w = new_work(r, verified);
     enum rc rc = w == NULL ? error_set(&e, RC_NO_MEMORY, "verification") : RC_OK;
     if (rc == RC_OK)
         rc = start(r, w, run_verify, &e);
     if (rc != RC_OK) {
-        if (w != NULL)
-            free_work(w);
+        free_work(w);
         cycle_take(r, CYCLE_VERIFIED_INCOMPLETE, e.text);
     }
 }

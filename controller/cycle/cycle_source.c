@@ -96,6 +96,7 @@ choose_source(void *ctx, const struct catalogue_source *from, struct error *e)
     choice->has_sources = true;
     if (!is_selected(choice, s->agent, s->source)) {
         s->state = CYCLE_SOURCE_SKIPPED;
+        s->finished = choice->cycle->started;
         (void)snprintf(s->problem, sizeof s->problem, "not asked for in this cycle");
     }
     return RC_OK;
@@ -115,6 +116,7 @@ add_silent_agent(struct choice *choice, const char *agent, struct error *e)
         .agent = agent, .name = "*", .kind = "unknown", .required = true};
     TRY(add(choice->cycle, &nothing, &s, e));
     s->state = is_selected(choice, agent, "*") ? CYCLE_SOURCE_FAILED : CYCLE_SOURCE_SKIPPED;
+    s->finished = choice->cycle->started;
     (void)snprintf(s->problem, sizeof s->problem,
                    s->state == CYCLE_SOURCE_FAILED ? "the agent has not told any source yet"
                                                    : "not asked for in this cycle");

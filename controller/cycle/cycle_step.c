@@ -36,15 +36,15 @@ seconds_of(const struct cycle_runner *r, Koffer__StepVerb verb)
 
 /* The next place in the host's chain: behind what this cycle has signed already, else behind what is committed. */
 static enum rc
-next_in_chain(struct cycle_runner *r, struct cycle_source *s, struct id *previous, struct error *e)
+next_in_chain(struct cycle_runner *r, struct cycle_source *s, struct error *e)
 {
-    TRY(catalogue_chain(r->options.catalogue, s->agent, &s->sequence, previous, e));
+    TRY(catalogue_chain(r->options.catalogue, s->agent, &s->sequence, &s->previous, e));
     for (size_t i = 0; i < r->running->count; i++) {
         const struct cycle_source *other = &r->running->sources[i];
         if (other != s && other->state == CYCLE_SOURCE_SEALED &&
             text_equal(other->agent, s->agent) && other->sequence > s->sequence) {
             s->sequence = other->sequence;
-            *previous = other->record_name;
+            s->previous = other->record_name;
         }
     }
     s->sequence++;
@@ -53,7 +53,7 @@ next_in_chain(struct cycle_runner *r, struct cycle_source *s, struct id *previou
 
 static enum rc
 fill_order(struct cycle_runner *r, struct cycle_source *s, Koffer__StepOrder *order,
-           struct id *token, struct id *previous, struct error *e)
+           struct id *token, struct error *e)
 {
     order->job = s->job;
     order->cycle = r->running->number;
@@ -65,9 +65,9 @@ fill_order(struct cycle_runner *r, struct cycle_source *s, Koffer__StepOrder *or
         order->token = message_bytes(token->bytes, ID_SIZE);
     }
     if (s->verb == KOFFER__STEP_VERB__STEP_SEAL) {
-        TRY(next_in_chain(r, s, previous, e));
+        TRY(next_in_chain(r, s, e));
         order->sequence = s->sequence;
-        order->previous = message_bytes(previous->bytes, ID_SIZE);
+        order->previous = message_bytes(s->previous.bytes, ID_SIZE);
     }
     if (s->verb == KOFFER__STEP_VERB__STEP_RELEASE && s->state == CYCLE_SOURCE_SEALED &&
         cycle_fsm_is_committed(r->running->state)) {
@@ -96,6 +96,18 @@ end_step(struct cycle_runner *r, struct cycle_source *s)
     s->lost_until = (struct mono){0};
 }
 
+/* Let go, or the agent does so by itself later: either way the cycle is through with it. */
+static void
+set_released(struct cycle_runner *r, struct cycle_source *s)
+{
+    s->released = true;
+    if (s->state == CYCLE_SOURCE_SEALED && cycle_fsm_is_committed(r->running->state)) {
+        s->state = CYCLE_SOURCE_DONE;
+        s->finished = clock_wall();
+    }
+    cycle_source_save(r, s);
+}
+
 /* A step came to nothing. */
 static void
 give_up(struct cycle_runner *r, struct cycle_source *s, const char *problem, const char *remedy)
@@ -106,7 +118,7 @@ give_up(struct cycle_runner *r, struct cycle_source *s, const char *problem, con
         /* The agent reaps what is left when it starts or meets us again; the cycle need not wait. */
         log_warning("release failed", LOG_TEXT("agent", s->agent), LOG_TEXT("source", s->source),
                     LOG_TEXT("problem", problem));
-        s->released = true;
+        set_released(r, s);
     } else {
         cycle_source_fail(r, s, problem, remedy);
     }
@@ -116,7 +128,7 @@ void
 cycle_step_order(struct cycle_runner *r, struct cycle_source *s, Koffer__StepVerb verb)
 {
     struct error e = ERROR_INIT;
-    struct id token, previous;
+    struct id token;
     Koffer__StepOrder order;
     koffer__step_order__init(&order);
 
@@ -126,7 +138,7 @@ cycle_step_order(struct cycle_runner *r, struct cycle_source *s, Koffer__StepVer
     s->deadline = clock_after_ms(clock_mono(), INT64_C(1000) * (seconds_of(r, verb) + ANSWER_S));
     if (s->started.ns == 0)
         s->started = clock_wall();
-    if (fill_order(r, s, &order, &token, &previous, &e) != RC_OK ||
+    if (fill_order(r, s, &order, &token, &e) != RC_OK ||
         fleet_order(r->fleet, s->agent, &order, &e) != RC_OK) {
         give_up(r, s, e.text,
                 e.code == RC_AGAIN ? "start koffer-agent on that host, or see why it cannot connect"
@@ -235,6 +247,7 @@ accept_record(struct cycle_runner *r, struct cycle_source *s, const Koffer__Step
     TRY(record_decode_archive(span_of(result->record.data, result->record.len), arena, &a, e));
     if (!text_equal(a.host, s->agent) || !text_equal(a.source, s->source) ||
         a.cycle != r->running->number || a.sequence != s->sequence ||
+        !id_equal(&a.previous, &s->previous) ||
         memcmp(a.vault.bytes, vault_id(r->options.vault)->bytes, RECORD_VAULT_ID_SIZE) != 0)
         return error_set(e, RC_PROTOCOL, "the archive record is not the one that was asked for");
     struct seal_check check = {.archive = &a};
@@ -267,11 +280,7 @@ succeeded(struct cycle_runner *r, struct cycle_source *s, const Koffer__StepResu
             cycle_source_fail(r, s, e.text, "");
         break;
     case KOFFER__STEP_VERB__STEP_RELEASE:
-        s->released = true;
-        if (s->state == CYCLE_SOURCE_SEALED && cycle_fsm_is_committed(r->running->state)) {
-            s->state = CYCLE_SOURCE_DONE;
-            s->finished = clock_wall();
-        }
+        set_released(r, s);
         break;
     default:
         break;

@@ -265,7 +265,9 @@ dispatch(struct daemon *d, const struct hub_event *event)
                   LOG_TEXT("address", event->tls.address));
         if (event->kind == HUB_FRAME)
             fleet_refuse(d->hub, event, &e, "");
-        if (e.code == RC_DENIED || e.code == RC_PROTOCOL || e.code == RC_NOT_FOUND)
+        /* Also when its hello failed for a reason that may pass: it says hello only when it connects. */
+        if (e.code == RC_DENIED || e.code == RC_PROTOCOL || e.code == RC_NOT_FOUND ||
+            !fleet_is_connected(d->fleet, event->tls.identity.name))
             hub_close_peer(d->hub, event->peer);
     } else if (!taken) {
         api_event(d->api, event);

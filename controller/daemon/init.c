@@ -106,8 +106,10 @@ make_all(const struct settings *s, struct error *e)
 {
     CLEANUP(keys_private_freep) struct keys_private *recovery = NULL;
     struct record_vault_id vault;
-    TRY_IN(store_create(s, &recovery, e), e, "state directory");
+    /* The vault first: keys that nobody holds the sheet of would have to be thrown away. */
     TRY_IN(vault_create(s->vault, s->require_mount, &vault, e), e, "vault");
+    TRY_IN(store_create(s, &recovery, e), e,
+           "state directory (the vault '%s' is made: remove it before you try again)", s->vault);
     return print_sheet(s, &vault, recovery, e);
 }
 

@@ -77,13 +77,19 @@ check_proof(const struct question *q, enum certificate_role role, struct id *tok
     struct id proof;
     struct keys_public signing;
     *token = (struct id){{0}};
-    TRY(catalogue_peer_find(q->server->options.catalogue, role, r->name, take_token, token, e));
+    enum rc rc =
+        catalogue_peer_find(q->server->options.catalogue, role, r->name, take_token, token, e);
+    if (rc != RC_OK &&
+        rc != RC_NOT_FOUND) /* who is unknown gets the same answer as a wrong token */
+        return rc;
     TRY(enroll_transcript(r, q->peer->binding, &transcript, e));
     TRY(digest_hmac(token, buffer_span(&transcript), (struct span){0}, &proof, e));
     if (id_is_zero(token) || r->proof.len != ID_SIZE ||
         !keys_equal(proof.bytes, r->proof.data, ID_SIZE))
-        return error_set(e, RC_DENIED, "the token for '%s' is not valid: used, expired or mistyped",
-                         r->name);
+        return error_set(e, RC_DENIED,
+                         "the token for '%s' is not valid: used, expired or mistyped; make a new "
+                         "one with 'koffer %s add'",
+                         r->name, certificate_role_name(role));
     if (role != CERTIFICATE_AGENT)
         return RC_OK;
     if (r->signing_key.len != KEYS_PUBLIC_SIZE || r->receiving_key.len != KEYS_PUBLIC_SIZE ||
@@ -109,7 +115,7 @@ issue(struct question *q, enum certificate_role role, struct wall now, struct er
         memcpy(receiving.bytes, q->request->receiving_key.data, KEYS_PUBLIC_SIZE);
     }
     return catalogue_peer_enrolled(o->catalogue, role, q->request->name, &signing, &receiving,
-                                   facts.not_after, now, e);
+                                   &facts.spki, facts.not_after, now, e);
 }
 
 static enum rc

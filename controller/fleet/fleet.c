@@ -333,6 +333,9 @@ on_up(struct fleet *f, struct agent *a, uint64_t peer)
     if (a->peer != 0) { /* it came back before we noticed that it had gone */
         log_info("agent connects again", LOG_TEXT("agent", a->name));
         hub_close_peer(f->options.hub, a->peer);
+        /* Its owner must not wait for a hello that may never come; the hello takes it back. */
+        if (a->greeted)
+            f->options.owner.lost(f->options.owner.ctx, a->name);
     }
     a->peer = peer;
     a->greeted = false;
@@ -355,10 +358,22 @@ on_down(struct fleet *f, uint64_t peer)
 static enum rc
 accept_enrolled(void *ctx, const struct catalogue_peer *p, struct error *e)
 {
-    (void)ctx;
+    const struct tls_peer *peer = ctx;
+    const char *role = certificate_role_name(p->role);
     if (!p->enrolled)
-        return error_set(e, RC_DENIED, "agent '%s' is not enrolled", p->name);
+        return error_set(e, RC_DENIED, "%s '%s' is not enrolled", role, p->name);
+    if (!id_is_zero(&p->certificate) && !id_equal(&p->certificate, &peer->spki))
+        return error_set(e, RC_DENIED, "%s '%s' was enrolled anew: this certificate counts no more",
+                         role, p->name);
     return RC_OK;
+}
+
+enum rc
+fleet_admit(struct catalogue *c, const struct tls_peer *peer, struct error *e)
+{
+    struct tls_peer shown = *peer;
+    return catalogue_peer_find(c, peer->identity.role, peer->identity.name, accept_enrolled, &shown,
+                               e);
 }
 
 enum rc
@@ -376,8 +391,7 @@ fleet_event(struct fleet *f, const struct hub_event *event, bool *taken, struct 
         return RC_OK;
 
     *taken = true;
-    TRY(catalogue_peer_find(f->options.catalogue, CERTIFICATE_AGENT, event->tls.identity.name,
-                            accept_enrolled, NULL, e));
+    TRY(fleet_admit(f->options.catalogue, &event->tls, e));
     TRY(known_or_new(f, event->tls.identity.name, &a, e));
     if (event->kind == HUB_UP) {
         on_up(f, a, event->peer);

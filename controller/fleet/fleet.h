@@ -48,6 +48,12 @@ DEFINE_FREEP(fleet)
 /* Any hub event; those that are not an agent's are left alone (*taken false). */
 enum rc fleet_event(struct fleet *f, const struct hub_event *event, bool *taken, struct error *e);
 
+/*
+ * May this certificate still speak?  RC_DENIED or RC_NOT_FOUND unless the catalogue knows its bearer as enrolled and no
+ * newer certificate took its place.
+ */
+enum rc fleet_admit(struct catalogue *c, const struct tls_peer *peer, struct error *e);
+
 bool fleet_is_connected(const struct fleet *f, const char *agent);
 size_t fleet_connected_count(const struct fleet *f);
 /* What is wrong with this agent, for people; "" when nothing.  Until the next call. */

@@ -155,8 +155,10 @@ back_on_the_loop(void *ctx)
     struct error e = ERROR_INIT;
     (void)pthread_join(job->thread, NULL);
     job->threaded = false;
-    if (job->kind == JOBS_VERIFY_FULL && job->rc == RC_OK &&
-        catalogue_full_verified(job->jobs->options.catalogue, job->full, clock_wall(), &e) != RC_OK)
+    bool judged = job->rc == RC_OK || job->verified.damaged + job->verified.missing > 0;
+    if (job->kind == JOBS_VERIFY_FULL && judged &&
+        catalogue_full_verified(job->jobs->options.catalogue, job->full, job->rc == RC_OK,
+                                clock_wall(), &e) != RC_OK)
         log_error(&e, "cannot note a verification");
     jobs_finish(job);
 }
@@ -259,14 +261,14 @@ jobs_status(struct jobs *j, uint64_t id, struct jobs_status *out, struct error *
         .job = id,
         .kind = job->kind,
         .final = job->final,
-        .rc = job->rc,
+        .rc = job->final ? job->rc : RC_OK,
         .done = restore ? atomic_load(&job->restored.bytes) : atomic_load(&job->done),
         .total = atomic_load(&job->total),
         .unit = "bytes",
         .text = !job->final        ? ""
                 : job->rc == RC_OK ? job->text
                                    : job->e.text,
-        .remedy = job->remedy,
+        .remedy = job->final ? job->remedy : "",
         .verified = job->final ? job->verified : (struct vault_verify_counts){0},
         .started = job->started,
         .finished = job->finished,

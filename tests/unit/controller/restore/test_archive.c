@@ -1,0 +1,140 @@
+/* test_archive.c -- an archive is found by its name, or the message says which there are. */
+#include "controller/restore/archive.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/support/check.h"
+#include "tests/support/vault_kit.h"
+
+static const struct record_archive archives[] = {
+    {.host = "imap1", .source = "spool"},
+    {.host = "imap2", .source = "spool"},
+    {.host = "imap1", .source = "etc"},
+};
+static const struct archive_set set = {
+    .full = {.number = 17, .archive_count = sizeof archives / sizeof *archives},
+    .archives = archives,
+};
+
+static enum rc
+select_one(const char *name, size_t *index, struct error *e)
+{
+    const struct record_archive *found = NULL;
+    enum rc rc = archive_select(&set, name, &found, e);
+    assert_int_equal(rc == RC_OK, found != NULL);
+    if (found != NULL)
+        *index = (size_t)(found - archives);
+    return rc;
+}
+
+static void
+whole_and_unique_short_names_are_found(void **state)
+{
+    struct error e = ERROR_INIT;
+    size_t index;
+    (void)state;
+    CHECK_OK(select_one("imap2.spool", &index, &e), &e);
+    assert_int_equal(index, 1);
+    CHECK_OK(select_one("imap1.etc", &index, &e), &e);
+    assert_int_equal(index, 2);
+    CHECK_OK(select_one("etc", &index, &e), &e);
+    assert_int_equal(index, 2);
+}
+
+static void
+ambiguous_name_lists_what_there_is(void **state)
+{
+    struct error e = ERROR_INIT;
+    size_t index;
+    (void)state;
+    CHECK_RC(select_one("spool", &index, &e), RC_INVALID);
+    assert_non_null(strstr(e.text, "imap1.spool, imap2.spool, imap1.etc"));
+    assert_non_null(strstr(e.text, "full 17"));
+}
+
+static void
+missing_name_lists_what_there_is(void **state)
+{
+    struct error e = ERROR_INIT;
+    size_t index;
+    (void)state;
+    static const char *const names[] = {"", "imap1", "imap1.", ".etc", "imap1.etc.x", "\033[2J"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        CHECK_RC(select_one(names[i], &index, &e), RC_NOT_FOUND);
+        assert_non_null(strstr(e.text, "imap1.etc"));
+        assert_null(strchr(e.text, '\033'));
+    }
+}
+
+static void
+longest_names_are_found(void **state)
+{
+    struct error e = ERROR_INIT;
+    const struct record_archive *found;
+    char host[LIMIT_LABEL + 1], source[LIMIT_LABEL + 1], both[2 * LIMIT_LABEL + 2];
+    (void)state;
+    memset(host, 'h', LIMIT_LABEL);
+    memset(source, 's', LIMIT_LABEL);
+    host[LIMIT_LABEL] = source[LIMIT_LABEL] = '\0';
+    (void)snprintf(both, sizeof both, "%s.%s", host, source);
+    const struct record_archive one = {.host = host, .source = source};
+    const struct archive_set long_set = {.full = {.archive_count = 1}, .archives = &one};
+    CHECK_OK(archive_select(&long_set, both, &found, &e), &e);
+    assert_ptr_equal(found, &one);
+}
+
+static void
+full_is_loaded_from_the_vault(void **state)
+{
+    char directory[VAULT_KIT_PATH_SIZE], path[VAULT_KIT_PATH_SIZE + 8];
+    CLEANUP(buffer_free) struct buffer blob = BUFFER_INIT(LIMIT_BLOB);
+    CLEANUP(buffer_free) struct buffer record = BUFFER_INIT(LIMIT_RECORD);
+    struct error e = ERROR_INIT;
+    struct vault *v;
+    struct vault_session *s;
+    struct vault_kit kit;
+    struct record_vault_id vault;
+    struct id root, name, none = {{0}};
+    struct archive_set loaded;
+    bool known;
+    (void)state;
+
+    vault_kit_directory(directory);
+    (void)snprintf(path, sizeof path, "%s/vault", directory);
+    vault_kit_begin(&kit);
+    CHECK_OK(vault_create(path, false, &vault, &e), &e);
+    CHECK_OK(vault_open(path, &(struct vault_options){0}, &v, &e), &e);
+    vault_kit_blob(&blob, &root, 1, 100, NULL, 0);
+    CHECK_OK(vault_session_begin(v, &s, &e), &e);
+    CHECK_OK(vault_session_put(s, &root, buffer_span(&blob), &known, &e), &e);
+    CHECK_OK(vault_session_flush(s, &e), &e);
+    vault_session_free(s);
+    vault_kit_record(&kit, &vault, 1, &none, &root, &record);
+    CHECK_OK(vault_commit_full(v, buffer_span(&record), &name, &e), &e);
+
+    struct arena *arena = arena_new(ARCHIVE_ARENA);
+    CHECK_OK(archive_load(v, 1, arena, &loaded, &e), &e);
+    buffer_clear(&record); /* what was loaded is the arena's */
+    assert_int_equal(loaded.full.archive_count, 1);
+    assert_string_equal(loaded.archives[0].host, "mail");
+    assert_true(id_equal(&loaded.archives[0].root, &root));
+    CHECK_RC(archive_load(v, 2, arena, &loaded, &e), RC_NOT_FOUND);
+    arena_free(arena);
+    vault_close(v);
+    vault_kit_end(&kit);
+    vault_kit_remove(directory);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(whole_and_unique_short_names_are_found),
+        cmocka_unit_test(ambiguous_name_lists_what_there_is),
+        cmocka_unit_test(missing_name_lists_what_there_is),
+        cmocka_unit_test(longest_names_are_found),
+        cmocka_unit_test(full_is_loaded_from_the_vault),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
