@@ -16,14 +16,12 @@ struct wire_header {
 _Static_assert(sizeof(struct wire_header) == FRAME_HEADER_SIZE, "header has no padding");
 
 enum rc
-frame_decode(struct span bytes, struct frame *out, struct error *e)
+frame_decode_header(const uint8_t header[static FRAME_HEADER_SIZE], struct frame *out,
+                    struct error *e)
 {
     struct wire_header wire;
 
-    if (bytes.len < sizeof wire)
-        return error_set(e, RC_PROTOCOL, "frame of %zu bytes has no header", bytes.len);
-    memcpy(&wire, bytes.data, sizeof wire);
-
+    memcpy(&wire, header, sizeof wire);
     if (wire.version != FRAME_VERSION)
         return error_set(e, RC_PROTOCOL, "frame version %u, expected %d", wire.version,
                          FRAME_VERSION);
@@ -31,17 +29,31 @@ frame_decode(struct span bytes, struct frame *out, struct error *e)
         return error_set(e, RC_PROTOCOL, "unknown frame flags 0x%02x", wire.flags);
     if ((wire.flags & FRAME_FAILURE) != 0 && (wire.flags & FRAME_REPLY) == 0)
         return error_set(e, RC_PROTOCOL, "frame is a failure but no reply");
-    if (be32toh(wire.body_len) != bytes.len - sizeof wire) {
-        return error_set(e, RC_PROTOCOL, "frame announces %u body bytes, carries %zu",
-                         be32toh(wire.body_len), bytes.len - sizeof wire);
-    }
 
     *out = (struct frame){
         .flags = wire.flags,
         .type = be16toh(wire.type),
         .correlation = be64toh(wire.correlation),
-        .body = span_of(bytes.data + sizeof wire, bytes.len - sizeof wire),
+        .body = span_of(NULL, be32toh(wire.body_len)),
     };
+    return RC_OK;
+}
+
+enum rc
+frame_decode(struct span bytes, struct frame *out, struct error *e)
+{
+    struct frame frame;
+
+    if (bytes.len < FRAME_HEADER_SIZE)
+        return error_set(e, RC_PROTOCOL, "frame of %zu bytes has no header", bytes.len);
+    TRY(frame_decode_header(bytes.data, &frame, e));
+
+    size_t carried = bytes.len - FRAME_HEADER_SIZE;
+    if (frame.body.len != carried)
+        return error_set(e, RC_PROTOCOL, "frame announces %zu body bytes, carries %zu",
+                         frame.body.len, carried);
+    frame.body.data = bytes.data + FRAME_HEADER_SIZE;
+    *out = frame;
     return RC_OK;
 }
 

@@ -37,6 +37,9 @@ struct frame {
 };
 
 enum rc frame_decode(struct span bytes, struct frame *out, struct error *e);
+/* The header alone: out->body has the announced length and no data yet. */
+enum rc frame_decode_header(const uint8_t header[static FRAME_HEADER_SIZE], struct frame *out,
+                            struct error *e);
 void frame_encode_header(const struct frame *frame, uint8_t header[static FRAME_HEADER_SIZE]);
 
 #endif

@@ -1,15 +1,7 @@
 /* hub.c -- the program's side of the hub.  See hub.h. */
 #include "proto/hub.h"
 
-#include <nng/nng.h>
-
-#include <nng/protocol/reqrep0/rep.h>
-
-#include "proto/envelope.h"
 #include "proto/hub_internal.h"
-
-/* Room towards all peers together; each has its own window. */
-enum { SEND_BUFFER = 1024, RECEIVE_BUFFER = 64 };
 
 void
 hub_event_clear(struct hub_event *event)
@@ -20,27 +12,6 @@ hub_event_clear(struct hub_event *event)
 
 /* ---- life */
 
-static int
-open_socket(struct hub *hub)
-{
-    int error = nng_rep0_open_raw(&hub->socket);
-    if (error != 0)
-        return error;
-    hub->open = true;
-    error = nng_socket_set_size(hub->socket, NNG_OPT_RECVMAXSZ, ENVELOPE_RECEIVE_MAX);
-    if (error == 0)
-        error = nng_socket_set_int(hub->socket, NNG_OPT_SENDBUF, SEND_BUFFER);
-    if (error == 0)
-        error = nng_socket_set_int(hub->socket, NNG_OPT_RECVBUF, RECEIVE_BUFFER);
-    for (int event = NNG_PIPE_EV_ADD_PRE; error == 0 && event <= NNG_PIPE_EV_REM_POST; event++)
-        error = nng_pipe_notify(hub->socket, (nng_pipe_ev)event, hub_peers_pipe, hub);
-    if (error == 0)
-        error = nng_aio_alloc(&hub->receive, hub_peers_message, hub);
-    if (error == 0)
-        error = nng_aio_alloc(&hub->tick, hub_peers_tick, hub);
-    return error;
-}
-
 enum rc
 hub_open(struct hub **out, struct error *e)
 {
@@ -50,19 +21,18 @@ hub_open(struct hub **out, struct error *e)
     monitor_init(&hub->monitor);
     TAILQ_INIT(&hub->peers);
     STAILQ_INIT(&hub->mail);
-    int error = open_socket(hub);
+    int error = nng_aio_alloc(&hub->tick, hub_peers_tick, hub);
     if (error != 0) {
         hub_close(hub);
         return error_set(e, RC_NO_MEMORY, "open the hub: %s", nng_strerror(error));
     }
-    nng_recv_aio(hub->socket, hub->receive);
     nng_sleep_aio(hub_peers_tick_ms(), hub->tick);
     *out = hub;
     return RC_OK;
 }
 
 static void
-free_mail_and_peers(struct hub *hub)
+free_mail(struct hub *hub)
 {
     while (!STAILQ_EMPTY(&hub->mail)) {
         struct hub_mail *mail = STAILQ_FIRST(&hub->mail);
@@ -72,8 +42,18 @@ free_mail_and_peers(struct hub *hub)
             free(mail);
         }
     }
-    while (!TAILQ_EMPTY(&hub->peers))
-        hub_peers_forget(hub, TAILQ_FIRST(&hub->peers));
+}
+
+static void
+free_peers(struct hub *hub)
+{
+    while (!TAILQ_EMPTY(&hub->peers)) {
+        struct hub_peer *peer = TAILQ_FIRST(&hub->peers);
+        control_close(&peer->control); /* its last callbacks look at the list and the mailbox */
+        TAILQ_REMOVE(&hub->peers, peer, next);
+        free_mail(hub);
+        free(peer);
+    }
 }
 
 void
@@ -81,26 +61,21 @@ hub_close(struct hub *hub)
 {
     if (hub == NULL)
         return;
-    /* Before the socket: nng would queue a receive on a closed socket, and free it under us.
-     * The socket waits for its pipes, and for what they call. */
     if (hub->tick != NULL)
         nng_aio_stop(hub->tick);
-    if (hub->receive != NULL)
-        nng_aio_stop(hub->receive);
-    if (hub->open)
-        (void)nng_close(hub->socket);
-    nng_aio_free(hub->tick);
-    nng_aio_free(hub->receive);
+    for (size_t i = 0; i < hub->listener_count; i++)
+        acceptor_close(hub->listeners[i].acceptor);
+    free_mail(hub);
+    free_peers(hub);
     for (size_t i = 0; i < hub->listener_count; i++)
         tls_setup_free(hub->listeners[i].setup);
-    free_mail_and_peers(hub);
+    nng_aio_free(hub->tick);
     monitor_destroy(&hub->monitor);
     free(hub);
 }
 
-/* ---- events */
+/* ---- events, with the monitor held */
 
-/* With the monitor held. */
 static void
 deliver(struct hub *hub, struct hub_mail *mail, struct hub_event *out)
 {
@@ -109,59 +84,64 @@ deliver(struct hub *hub, struct hub_mail *mail, struct hub_event *out)
     *out = (struct hub_event){
         .kind = mail->kind, .peer = peer->number, .local = peer->local, .tls = peer->tls};
     if (mail->kind == HUB_DOWN) {
-        hub_peers_forget(hub, peer);
-        return;
+        peer->state = HUB_DONE;
+        hub->done_count++;
     }
     if (mail->kind != HUB_FRAME)
         return;
-    struct error ignored = ERROR_INIT;
+    out->frame = mail->frame;
     out->bytes = mail->bytes;
-    enum rc rc = frame_decode(buffer_span(&out->bytes), &out->frame, &ignored);
-    (void)rc; /* it was decoded when it came */
-    peer->queued--;
     hub->mail_count--;
-    hub->mail_bytes -= out->bytes.len;
-    if (window_taken(&peer->window) && !peer->gone)
-        hub_peers_heartbeat(hub, peer);
+    hub->mail_bytes -= mail->bytes.len;
+    control_taken(&peer->control);
     free(mail);
+}
+
+static bool
+take_event(struct hub *hub, struct hub_event *out)
+{
+    struct hub_mail *mail = STAILQ_FIRST(&hub->mail);
+
+    if (hub->woken) {
+        hub->woken = false;
+        *out = (struct hub_event){.kind = HUB_WOKEN};
+        return true;
+    }
+    if (mail == NULL)
+        return false;
+    STAILQ_REMOVE_HEAD(&hub->mail, next);
+    deliver(hub, mail, out);
+    return true;
 }
 
 enum rc
 hub_next(struct hub *hub, struct mono deadline, struct hub_event *out, struct error *e)
 {
     (void)e;
-    bool in_time = true;
+    bool in_time = true, taken = false;
 
-    monitor_lock(&hub->monitor);
-    while (!hub->woken && STAILQ_EMPTY(&hub->mail) && in_time)
-        in_time = monitor_wait_until(&hub->monitor, deadline);
-    struct hub_mail *mail = STAILQ_FIRST(&hub->mail);
-    if (hub->woken) {
-        hub->woken = false;
-        *out = (struct hub_event){.kind = HUB_WOKEN};
-    } else if (mail != NULL) {
-        STAILQ_REMOVE_HEAD(&hub->mail, next);
-        deliver(hub, mail, out);
-    } else {
-        *out = (struct hub_event){.kind = HUB_TIMEOUT};
+    while (!taken && in_time) {
+        hub_peers_sweep(hub);
+        monitor_lock(&hub->monitor);
+        while (!hub->woken && STAILQ_EMPTY(&hub->mail) && hub->done_count == 0 && in_time)
+            in_time = monitor_wait_until(&hub->monitor, deadline);
+        taken = take_event(hub, out);
+        monitor_unlock(&hub->monitor);
     }
-    monitor_unlock(&hub->monitor);
+    if (!taken)
+        *out = (struct hub_event){.kind = HUB_TIMEOUT};
     return RC_OK;
 }
+
+/* ---- sending */
 
 static enum rc
 send_locked(struct hub *hub, uint64_t number, const struct frame *frame, struct error *e)
 {
     struct hub_peer *peer = hub_peers_find(hub, number);
-
-    if (peer == NULL || peer->gone)
+    if (peer == NULL)
         return error_set(e, RC_NOT_FOUND, "peer %llu is gone", (unsigned long long)number);
-    if (!window_may_send(&peer->window))
-        return error_set(e, RC_AGAIN, "peer %llu has not taken the last %d frames yet",
-                         (unsigned long long)number, HUB_OUTSTANDING);
-    TRY(hub_peers_send(hub, peer, frame, e));
-    window_sent(&peer->window);
-    return RC_OK;
+    return control_send(&peer->control, frame, e);
 }
 
 enum rc
@@ -178,8 +158,8 @@ hub_close_peer(struct hub *hub, uint64_t number)
 {
     monitor_lock(&hub->monitor);
     struct hub_peer *peer = hub_peers_find(hub, number);
-    if (peer != NULL && !peer->gone)
-        (void)nng_pipe_close(peer->pipe);
+    if (peer != NULL)
+        channel_close(peer->control.channel);
     monitor_unlock(&hub->monitor);
 }
 

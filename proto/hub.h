@@ -1,7 +1,7 @@
 /*
  * hub.h -- the controller's end of the control protocol: many peers, one mailbox.
  *
- * A raw REP socket with one or more listeners; a peer is one live connection, named by a number that is never
+ * One or more listeners; a peer is one live connection, named by a number that is never
  * reused.  Identity comes from the certificate (TLS) or is HUB_LOCAL for the root-only socket.
  *
  *     TRY(hub_open(&hub, e));

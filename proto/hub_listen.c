@@ -1,6 +1,5 @@
 /* hub_listen.c -- where the hub listens: TLS, and a socket in the file system for root.  See hub.h. */
 #include <errno.h>
-#include <nng/nng.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -8,25 +7,19 @@
 
 #include "proto/hub_internal.h"
 
-/* The hub keeps `setup`, whatever happens. */
-static enum rc
-add_listener(struct hub *hub, const char *url, struct tls_setup *setup, nng_listener *out,
-             struct error *e)
-{
-    nng_listener listener = NNG_LISTENER_INITIALIZER;
+enum { PATH_MAX_BYTES = sizeof(((struct sockaddr_un *)0)->sun_path) };
 
+/* Takes the setup, also when it fails. */
+static enum rc
+add_listener(struct hub *hub, const char *url, struct tls_setup *setup, struct error *e)
+{
     if (hub->listener_count == HUB_LISTENERS) {
         tls_setup_free(setup);
         return error_set(e, RC_INVALID, "more than %d listeners", HUB_LISTENERS);
     }
-    int error = nng_listener_create(&listener, hub->socket, url);
-    monitor_lock(&hub->monitor); /* before it starts: its first client must find it */
-    hub->listeners[hub->listener_count++] = (struct hub_listener){listener, setup};
-    monitor_unlock(&hub->monitor);
-    if (error != 0)
-        return tls_setup_explain(setup, error, url, e);
-    *out = listener;
-    return RC_OK;
+    struct hub_listener *listener = &hub->listeners[hub->listener_count++];
+    *listener = (struct hub_listener){.hub = hub, .setup = setup};
+    return acceptor_open(url, setup, hub_peers_accept, listener, &listener->acceptor, e);
 }
 
 enum rc
@@ -34,23 +27,16 @@ hub_listen_tls(struct hub *hub, const char *url, const struct tls_identity *iden
                struct error *e)
 {
     struct tls_setup *setup = NULL;
-    nng_listener listener;
 
     TRY_IN(tls_setup_server(identity, TLS_DEMAND_CERTIFICATE, &setup, e), e, "listen on %s", url);
-    TRY_IN(add_listener(hub, url, setup, &listener, e), e, "listen on");
-    int error = nng_listener_set_ptr(listener, NNG_OPT_TLS_CONFIG, tls_setup_config(setup));
-    if (error == 0)
-        error = nng_listener_set_bool(listener, NNG_OPT_TCP_KEEPALIVE, true);
-    if (error == 0)
-        error = nng_listener_start(listener, 0);
-    return error == 0 ? RC_OK : tls_setup_explain(NULL, error, url, e);
+    return add_listener(hub, url, setup, e);
 }
 
 /* The directory keeps others out while the socket's own mode is not set yet. */
 static enum rc
 make_directory(const char *path, struct error *e)
 {
-    char directory[sizeof((struct sockaddr_un *)0)->sun_path];
+    char directory[PATH_MAX_BYTES];
     struct stat about;
     const char *slash = strrchr(path, '/');
 
@@ -62,46 +48,36 @@ make_directory(const char *path, struct error *e)
         return error_errno(e, "make directory '%s'", directory);
     if (lstat(directory, &about) != 0)
         return error_errno(e, "look at '%s'", directory);
-    if (!S_ISDIR(about.st_mode) || about.st_uid != geteuid() || (about.st_mode & 0022) != 0)
+    if (!S_ISDIR(about.st_mode) || about.st_uid != geteuid() || (about.st_mode & 0022) != 0) {
         return error_set(e, RC_DENIED,
-                         "'%s' could be changed by others: chown it to root and "
-                         "chmod it to 0700",
+                         "'%s' could be changed by others: chown it to root, chmod it to 0700",
                          directory);
+    }
     return RC_OK;
 }
 
 enum rc
 hub_listen_local(struct hub *hub, const char *path, struct error *e)
 {
-    char url[sizeof "ipc://" + sizeof((struct sockaddr_un *)0)->sun_path];
-    nng_listener listener;
+    char url[sizeof "ipc://" + PATH_MAX_BYTES];
 
-    if (strlen(path) >= sizeof((struct sockaddr_un *)0)->sun_path)
-        return error_set(e, RC_INVALID, "local socket '%s': the path is longer than %zu bytes",
-                         path, sizeof((struct sockaddr_un *)0)->sun_path - 1);
+    if (strlen(path) >= PATH_MAX_BYTES)
+        return error_set(e, RC_INVALID, "local socket '%s': the path is longer than %d bytes", path,
+                         PATH_MAX_BYTES - 1);
     TRY(make_directory(path, e));
     (void)snprintf(url, sizeof url, "ipc://%s", path);
-    TRY_IN(add_listener(hub, url, NULL, &listener, e), e, "listen on");
-    int error = nng_listener_set_int(listener, NNG_OPT_IPC_PERMISSIONS, 0600);
-    if (error == 0)
-        error = nng_listener_start(listener, 0);
-    if (error == NNG_EADDRINUSE)
-        return error_set(e, RC_EXISTS, "'%s' is in use: another controller is running", path);
-    return error == 0 ? RC_OK : tls_setup_explain(NULL, error, url, e);
+    enum rc rc = add_listener(hub, url, NULL, e);
+    if (rc == RC_EXISTS)
+        return error_set(e, rc, "'%s' is in use: another controller is running", path);
+    return rc;
 }
 
 enum rc
 hub_port(const struct hub *hub, unsigned *out, struct error *e)
 {
     for (size_t i = 0; i < hub->listener_count; i++) {
-        int port = 0;
-        if (hub->listeners[i].setup == NULL)
-            continue;
-        int error = nng_listener_get_int(hub->listeners[i].nng, NNG_OPT_TCP_BOUND_PORT, &port);
-        if (error != 0)
-            return error_set(e, RC_IO, "port of the listener: %s", nng_strerror(error));
-        *out = (unsigned)port;
-        return RC_OK;
+        if (hub->listeners[i].setup != NULL && hub->listeners[i].acceptor != NULL)
+            return acceptor_port(hub->listeners[i].acceptor, out, e);
     }
     return error_set(e, RC_INVALID, "no TLS listener");
 }

@@ -55,6 +55,7 @@ static enum rc
 set_up(struct link *link, const struct link_options *options, struct error *e)
 {
     link->once = options->once;
+    link->dialling.monitor = &link->monitor;
     link->url = strdup(options->url);
     if (link->url == NULL)
         return error_set(e, RC_NO_MEMORY, "link");
@@ -114,8 +115,7 @@ link_close(struct link *link)
         return;
     monitor_lock(&link->monitor);
     link->closing = true;
-    if (link->phase == LINK_DIALLING)
-        (void)nng_dialer_close(link->dialer);
+    dialler_cancel(&link->dialling);
     monitor_changed(&link->monitor);
     monitor_unlock(&link->monitor);
     (void)pthread_join(link->thread, NULL);
@@ -128,17 +128,11 @@ link_close(struct link *link)
 static void
 deliver(struct link *link, struct link_mail *mail, struct link_event *out)
 {
-    *out = (struct link_event){.kind = mail->kind, .why = mail->why, .bytes = mail->bytes};
-    if (mail->kind != LINK_FRAME)
-        return;
-    struct error ignored = ERROR_INIT;
-    enum rc rc = frame_decode(buffer_span(&out->bytes), &out->frame, &ignored);
-    (void)rc; /* it was decoded when it came */
-    if (mail->connection != link->connection)
-        return;
-    link->queued--;
-    if (window_taken(&link->window) && link->phase == LINK_READY)
-        link_connection_heartbeat(link);
+    *out = (struct link_event){
+        .kind = mail->kind, .why = mail->why, .frame = mail->frame, .bytes = mail->bytes};
+    bool current = mail->connection == link->connection && link->phase == LINK_READY;
+    if (mail->kind == LINK_FRAME && current)
+        control_taken(&link->control);
 }
 
 enum rc
@@ -170,12 +164,7 @@ send_locked(struct link *link, const struct frame *frame, struct error *e)
 {
     if (link->phase != LINK_READY)
         return error_set(e, RC_AGAIN, "not connected to the controller");
-    if (!window_may_send(&link->window))
-        return error_set(e, RC_AGAIN, "the controller has not taken the last %d frames yet",
-                         HUB_OUTSTANDING);
-    TRY(link_connection_send(link, frame, e));
-    window_sent(&link->window);
-    return RC_OK;
+    return control_send(&link->control, frame, e);
 }
 
 enum rc

@@ -4,8 +4,6 @@
  *     link.c             the program's side: open, next, send, call
  *     link_connection.c  one connection after the other, on a thread of its own
  *
- * Each attempt has a new nng socket: what was queued for a connection that died must not come out of
- * the next one, and nng's own redialling has no useful back-off.
  * Everything is guarded by the monitor, as in the hub.
  * Layer: proto.
  */
@@ -15,20 +13,22 @@
 #include <nng/nng.h>
 #include <sys/queue.h>
 
+#include "proto/control.h"
+#include "proto/dialler.h"
 #include "proto/link.h"
 #include "proto/monitor.h"
-#include "proto/tls_engine.h"
-#include "proto/window.h"
 
 struct link_mail {
     STAILQ_ENTRY(link_mail) next;
     enum link_kind kind;
     uint64_t connection;
-    struct error why;    /* LINK_DOWN */
-    struct buffer bytes; /* LINK_FRAME */
+    struct error why;   /* LINK_DOWN */
+    struct frame frame; /* LINK_FRAME; borrows from: */
+    struct buffer bytes;
 };
 
-enum link_phase { LINK_DIALLING, LINK_JOINED /* nng has a pipe */, LINK_READY, LINK_ENDED };
+/* LINK_READY: the controller has said something. */
+enum link_phase { LINK_IDLE, LINK_JOINING, LINK_READY, LINK_ENDED };
 
 struct link {
     struct monitor monitor;
@@ -42,15 +42,11 @@ struct link {
     uint64_t connection; /* counts attempts */
     enum link_phase phase;
     bool was_ready;
-    nng_socket socket;
-    nng_dialer dialer;
-    nng_pipe pipe;
-    nng_aio *receive, *tick;
-    struct mono started, heard, said;
-    struct window window;
-    unsigned queued;
-    uint32_t last_request;
-    struct error why; /* why the connection ends, when we end it */
+    struct dialler_cancel dialling;
+    struct control control;
+    nng_aio *tick;
+    struct mono started;
+    struct error why; /* why the connection ended */
 
     STAILQ_HEAD(, link_mail) mail;
     bool woken;
@@ -59,8 +55,5 @@ struct link {
 
 /* The thread: connects until `closing`. */
 void *link_connection_run(void *link);
-/* With the monitor held. */
-enum rc link_connection_send(struct link *link, const struct frame *frame, struct error *e);
-void link_connection_heartbeat(struct link *link);
 
 #endif

@@ -98,6 +98,7 @@ void tls_watch_linger(struct tls_watched *w);
 /* Handshakes that ended so far, and waiting for another one; false once the deadline passed. */
 uint64_t tls_watch_count(void);
 bool tls_watch_wait(uint64_t count, struct mono deadline);
+void tls_watch_wake(void); /* counts as one */
 
 /* ---- tls_report */
 

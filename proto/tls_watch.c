@@ -146,13 +146,19 @@ tls_watch_remove(struct tls_watched *w)
 }
 
 void
-tls_watch_finished(struct tls_watched *w)
+tls_watch_wake(void)
 {
-    atomic_store(&w->deadline, INT64_MAX);
     monitor_lock(&ended_monitor);
     ended++;
     monitor_changed(&ended_monitor);
     monitor_unlock(&ended_monitor);
+}
+
+void
+tls_watch_finished(struct tls_watched *w)
+{
+    atomic_store(&w->deadline, INT64_MAX);
+    tls_watch_wake();
 }
 
 void
