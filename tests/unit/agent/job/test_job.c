@@ -1,0 +1,296 @@
+/* test_job.c -- a source goes through a cycle; whatever happens in between, it lets go. */
+#include "agent/job/job.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/sys/file.h"
+#include "tests/support/check.h"
+#include "tests/support/job_kit.h"
+
+static int
+begin(void **state)
+{
+    struct job_kit *kit = job_kit_new();
+    capture_kit_write_text(kit->capture, "hosts", "127.0.0.1 localhost\n");
+    capture_kit_write_text(kit->capture, "scrap.tmp", "left out\n");
+    *state = kit;
+    return 0;
+}
+
+static int
+end(void **state)
+{
+    job_kit_free(*state);
+    return 0;
+}
+
+static void
+must_do(struct job_kit *kit, enum job_verb verb, uint64_t cycle)
+{
+    if (job_kit_do(kit, verb, "etc", cycle) != RC_OK)
+        fail_msg("step %d: %s", (int)verb, kit->result.text);
+}
+
+static void
+must_seal(struct job_kit *kit, uint64_t cycle, uint64_t sequence)
+{
+    kit->order.sequence = sequence;
+    if (sequence > 1)
+        kit->order.previous = (struct id){{1}};
+    must_do(kit, JOB_SEAL, cycle);
+}
+
+static void
+must_release(struct job_kit *kit, uint64_t cycle, uint64_t sequence)
+{
+    kit->order.sequence = sequence;
+    if (sequence != 0)
+        kit->order.receipt = (struct id){{1}};
+    must_do(kit, JOB_RELEASE, cycle);
+}
+
+static bool
+is_there(const char *folder, const char *name)
+{
+    char path[256];
+    struct stat about;
+    (void)snprintf(path, sizeof path, "%s/%s", folder, name);
+    return stat(path, &about) == 0;
+}
+
+static bool
+holds_staging(const struct job_kit *kit)
+{
+    return is_there(kit->staging, "source.etc");
+}
+
+/* ---- a cycle */
+
+static void
+record_is_what_was_captured_and_signed_by_us(void **state)
+{
+    struct job_kit *kit = *state;
+    struct error e = ERROR_INIT;
+    CLEANUP(arena_freep) struct arena *arena = arena_new(LIMIT_RECORD);
+    struct record_archive a;
+    struct blob_ref root;
+    struct keys_public ours;
+    must_do(kit, JOB_CHECK, 1);
+    must_do(kit, JOB_CAPTURE, 1);
+    struct capture_result captured = kit->result.captured;
+    assert_int_equal(captured.totals.files,
+                     1); /* the exclusion holds when the capture is finished */
+    assert_true(holds_staging(kit));
+    must_seal(kit, 1, 5);
+
+    CHECK_OK(record_decode_archive(buffer_span(&kit->result.record), arena, &a, &e), &e);
+    CHECK_OK(keys_public_of(kit->signing, &ours, &e), &e);
+    assert_memory_equal(a.signing_key.bytes, ours.bytes, KEYS_PUBLIC_SIZE);
+    assert_string_equal(a.host, "imap1");
+    assert_string_equal(a.source, "etc");
+    assert_int_equal(a.cycle, 1);
+    assert_int_equal(a.sequence, 5);
+    assert_int_equal(a.state, RECORD_COMPLETE);
+    assert_true(id_equal(&a.root, &captured.root.id));
+    CHECK_OK(record_open_root(&a, kit->custody, &root, &e), &e);
+    assert_memory_equal(&root.key, &captured.root.key, sizeof root.key);
+
+    must_release(kit, 1, 5);
+    assert_false(holds_staging(kit));
+    assert_true(is_there(kit->state, "receipt"));
+}
+
+static void
+second_capture_of_the_same_puts_nothing(void **state)
+{
+    struct job_kit *kit = *state;
+    capture_kit_settle(kit->capture);
+    must_do(kit, JOB_CAPTURE, 1);
+    struct id first = kit->result.captured.root.id;
+    must_seal(kit, 1, 1);
+    must_release(kit, 1, 1);
+    assert_true(is_there(kit->state, "memory/etc"));
+
+    size_t before = kit->capture->store.puts;
+    job_kit_restart(kit); /* what it remembers is on the disk */
+    must_do(kit, JOB_CAPTURE, 2);
+    assert_true(id_equal(&kit->result.captured.root.id, &first));
+    assert_int_equal(kit->capture->store.puts, before);
+    must_release(kit, 2, 0);
+}
+
+static void
+archive_that_was_not_committed_is_not_remembered(void **state)
+{
+    struct job_kit *kit = *state;
+    must_do(kit, JOB_CAPTURE, 1);
+    must_seal(kit, 1, 1);
+    must_release(kit, 1, 0);
+    assert_false(is_there(kit->state, "memory/etc"));
+    assert_false(is_there(kit->state, "receipt"));
+}
+
+static void
+told_to_forget_it_forgets(void **state)
+{
+    struct job_kit *kit = *state;
+    must_do(kit, JOB_CAPTURE, 1);
+    must_seal(kit, 1, 1);
+    must_release(kit, 1, 1);
+    must_do(kit, JOB_CAPTURE, 2);
+    kit->order.forget = true;
+    must_release(kit, 2, 0);
+    assert_false(is_there(kit->state, "memory/etc"));
+}
+
+static void
+release_is_idempotent(void **state)
+{
+    struct job_kit *kit = *state;
+    must_release(kit, 1, 0); /* of what never began */
+    must_do(kit, JOB_CHECK, 1);
+    must_release(kit, 1, 0);
+    must_release(kit, 1, 0);
+    must_do(kit, JOB_CHECK, 2);
+    must_release(kit, 1, 0); /* of a cycle that is long gone */
+    assert_true(holds_staging(kit));
+}
+
+/* ---- refusals */
+
+static void
+nonsense_is_refused_with_its_reason(void **state)
+{
+    struct job_kit *kit = *state;
+    CHECK_RC(job_kit_do(kit, JOB_CHECK, "nobody", 1), RC_NOT_FOUND);
+    assert_non_null(strstr(kit->result.text, "'nobody'"));
+    CHECK_RC(job_kit_do(kit, JOB_SEAL, "etc", 1), RC_NOT_FOUND);
+    CHECK_RC(job_kit_do(kit, JOB_FREEZE, "etc", 1), RC_UNSUPPORTED);
+    CHECK_RC(job_kit_do(kit, (enum job_verb)77, "etc", 1), RC_UNSUPPORTED);
+    CHECK_RC(job_kit_do(kit, JOB_CHECK, "other", 1), RC_NOT_FOUND); /* its path is missing */
+    assert_non_null(strstr(kit->result.text, "optional-paths"));
+    must_do(kit, JOB_CHECK, 1);
+    CHECK_RC(job_kit_do(kit, JOB_SEAL, "etc", 1), RC_NOT_FOUND);
+    assert_non_null(strstr(kit->result.text, "nothing to seal"));
+}
+
+static void
+sequence_that_was_committed_is_not_signed_again(void **state)
+{
+    struct job_kit *kit = *state;
+    must_do(kit, JOB_CAPTURE, 1);
+    must_seal(kit, 1, 7);
+    must_release(kit, 1, 7);
+    must_do(kit, JOB_CAPTURE, 2);
+    for (uint64_t sequence = 6; sequence <= 7; sequence++) {
+        kit->order.sequence = sequence;
+        CHECK_RC(job_kit_do(kit, JOB_SEAL, "etc", 2), RC_DENIED);
+        assert_non_null(strstr(kit->result.remedy, "receipt"));
+    }
+    must_seal(kit, 2, 8);
+    must_seal(kit, 2, 8); /* never committed: once more */
+}
+
+static void
+damaged_receipt_is_said_and_holds_nothing(void **state)
+{
+    struct job_kit *kit = *state;
+    struct error e = ERROR_INIT;
+    char path[128];
+    must_do(kit, JOB_CAPTURE, 1);
+    (void)snprintf(path, sizeof path, "%s/receipt", kit->state);
+    CHECK_OK(file_replace(AT_FDCWD, path, span_of("x", 1), 0600, &e), &e);
+    kit->order.sequence = 1;
+    CHECK_RC(job_kit_do(kit, JOB_SEAL, "etc", 1), RC_CORRUPT);
+    kit->order.sequence = 1;
+    kit->order.receipt = (struct id){{1}};
+    CHECK_RC(job_kit_do(kit, JOB_RELEASE, "etc", 1), RC_CORRUPT);
+    assert_non_null(strstr(kit->result.text, "remove it"));
+    assert_false(holds_staging(kit));
+}
+
+static void
+vault_that_is_full_fails_the_capture(void **state)
+{
+    struct job_kit *kit = *state;
+    kit->fail_finish = true;
+    CHECK_RC(job_kit_do(kit, JOB_CAPTURE, "etc", 1), RC_NO_SPACE);
+    CHECK_RC(job_kit_do(kit, JOB_SEAL, "etc", 1), RC_NOT_FOUND);
+    kit->fail_finish = false;
+    must_do(kit, JOB_CAPTURE, 1);
+    must_seal(kit, 1, 1);
+}
+
+/* ---- what is held is let go */
+
+static void
+new_cycle_clears_away_the_last(void **state)
+{
+    struct job_kit *kit = *state;
+    must_do(kit, JOB_CAPTURE, 1);
+    must_do(kit, JOB_CHECK, 2);
+    kit->order.sequence = 1;
+    CHECK_RC(job_kit_do(kit, JOB_SEAL, "etc", 1), RC_NOT_FOUND);
+    CHECK_RC(job_kit_do(kit, JOB_SEAL, "etc", 2), RC_NOT_FOUND);
+}
+
+static void
+lease_over_lets_go(void **state)
+{
+    struct job_kit *kit = *state;
+    must_do(kit, JOB_CAPTURE, 1);
+    job_tick(kit->board, false);
+    job_tick(kit->board, false);
+    assert_true(holds_staging(kit)); /* a minute has not passed */
+
+    kit->options.lease_ms = 0;
+    job_kit_restart(kit);
+    must_do(kit, JOB_CAPTURE, 1);
+    job_tick(kit->board, true);
+    job_tick(kit->board, true);
+    assert_true(holds_staging(kit));
+    job_tick(kit->board, false);
+    job_tick(kit->board, false);
+    assert_false(holds_staging(kit));
+    CHECK_RC(job_kit_do(kit, JOB_SEAL, "etc", 1), RC_NOT_FOUND);
+}
+
+static void
+leftovers_of_an_earlier_process_are_reaped_and_only_those(void **state)
+{
+    struct job_kit *kit = *state;
+    struct error e = ERROR_INIT;
+    char path[160];
+    (void)snprintf(path, sizeof path, "%s/source.gone/below", kit->staging);
+    CHECK_OK(file_make_directory(AT_FDCWD, path, 0700, &e), &e);
+    (void)snprintf(path, sizeof path, "%s/mail", kit->staging);
+    CHECK_OK(file_make_directory(AT_FDCWD, path, 0700, &e), &e);
+    job_kit_restart(kit);
+    assert_false(is_there(kit->staging, "source.gone"));
+    assert_true(is_there(kit->staging, "mail")); /* not ours, whoever put it there */
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(record_is_what_was_captured_and_signed_by_us),
+        TEST(second_capture_of_the_same_puts_nothing),
+        TEST(archive_that_was_not_committed_is_not_remembered),
+        TEST(told_to_forget_it_forgets),
+        TEST(release_is_idempotent),
+        TEST(nonsense_is_refused_with_its_reason),
+        TEST(sequence_that_was_committed_is_not_signed_again),
+        TEST(damaged_receipt_is_said_and_holds_nothing),
+        TEST(vault_that_is_full_fails_the_capture),
+        TEST(new_cycle_clears_away_the_last),
+        TEST(lease_over_lets_go),
+        TEST(leftovers_of_an_earlier_process_are_reaped_and_only_those),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
