@@ -106,10 +106,10 @@ read_text(void *ctx, void *out, size_t size, size_t *got, struct error *e)
     (void)e;
     struct span *left = ctx;
     *got = left->len < size ? left->len : size;
-    if (*got > 0)
-        memcpy(out, left->data, *got);
-    left->data += *got;
-    left->len -= *got;
+    if (*got == 0)
+        return RC_OK;
+    memcpy(out, left->data, *got);
+    *left = span_of(left->data + *got, left->len - *got);
     return RC_OK;
 }
 

@@ -94,6 +94,44 @@ keys_belong_to_their_kind(void **state)
     }
 }
 
+/* Takes what it is given a few bytes at a time. */
+struct pot {
+    struct source_collector collector; /* first */
+    char text[64];
+    size_t len, reads;
+};
+
+static enum rc
+collect_made(struct source_collector *c, const char *name,
+             enum rc (*read)(void *ctx, void *out, size_t size, size_t *got, struct error *e),
+             void *ctx, uint64_t *size, struct error *e)
+{
+    struct pot *pot = (struct pot *)c;
+    (void)name;
+    pot->len = pot->reads = 0;
+    for (size_t got = 1; got > 0; pot->len += got) {
+        TRY(read(ctx, pot->text + pot->len, 4, &got, e));
+        pot->reads++;
+    }
+    *size = pot->len;
+    return RC_OK;
+}
+
+static void
+text_in_memory_becomes_a_made_file_also_when_there_is_none(void **state)
+{
+    (void)state;
+    struct pot pot = {.collector.made = collect_made};
+    struct error e = ERROR_INIT;
+    CHECK_OK(source_made_text(&pot.collector, "x", span_of("0123456789", 10), &e), &e);
+    assert_int_equal(pot.len, 10);
+    assert_memory_equal(pot.text, "0123456789", 10);
+    assert_int_equal(pot.reads, 4);
+    CHECK_OK(source_made_text(&pot.collector, "x", span_of(NULL, 0), &e), &e);
+    assert_int_equal(pot.len, 0);
+    assert_int_equal(pot.reads, 1);
+}
+
 static void
 every_kind_has_its_steps(void **state)
 {
@@ -117,6 +155,7 @@ main(void)
         cmocka_unit_test(a_report_never_grows_past_its_bounds),
         cmocka_unit_test(a_step_ends_when_it_is_cancelled_or_late),
         cmocka_unit_test(keys_belong_to_their_kind),
+        cmocka_unit_test(text_in_memory_becomes_a_made_file_also_when_there_is_none),
         cmocka_unit_test(every_kind_has_its_steps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
