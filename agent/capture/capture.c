@@ -20,6 +20,7 @@ struct capture {
     struct made *made;
     struct memory *memory;
     struct intake intake;
+    struct fingerprint_key fingerprint;
     struct arena *phases;
     bool finished;
 };
@@ -97,11 +98,15 @@ make_parts(struct capture *c, struct error *e)
     TRY(paths_new(&c->paths, e));
     TRY(made_new(&c->made, e));
     TRY(links_new(&c->links, e));
+    TRY(fingerprint_key_derive(c->o.domain, &c->fingerprint, e));
     open_memories(c);
     TRY(pipeline_start(&c->o, c->writer, &c->pipeline, e));
     TRY(outlet_new(c->pipeline, &c->outlet, e));
-    c->intake = (struct intake){
-        .outlet = c->outlet, .links = c->links, .report = c->o.report, .progress = c->o.progress};
+    c->intake = (struct intake){.outlet = c->outlet,
+                                .links = c->links,
+                                .fingerprint = &c->fingerprint,
+                                .report = c->o.report,
+                                .progress = c->o.progress};
     return RC_OK;
 }
 
@@ -194,5 +199,6 @@ capture_free(struct capture *c)
     made_free(c->made);
     paths_free(c->paths);
     arena_free(c->phases);
+    fingerprint_key_wipe(&c->fingerprint);
     free(c);
 }

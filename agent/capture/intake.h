@@ -12,12 +12,14 @@
 #ifndef AGENT_CAPTURE_INTAKE_H
 #define AGENT_CAPTURE_INTAKE_H
 
+#include "agent/capture/fingerprint.h"
 #include "agent/capture/links.h"
 #include "agent/capture/outlet.h"
 
 struct intake {
     struct outlet *outlet;
     struct links *links;
+    const struct fingerprint_key *fingerprint;
     struct source_report *report;
     struct capture_progress *progress;
     uint64_t vanished;

@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 static enum rc
 known_content(struct intake_reading *r, struct event *event, struct error *e)
@@ -29,9 +28,7 @@ is_as_before(struct intake_reading *r, const uint8_t *bytes, size_t len)
     struct event_found *found = r->found;
     if ((found->flags & (NODE_FUZZY | NODE_UNREADABLE)) != 0)
         return false;
-    XXH128_canonical_t hash;
-    XXH128_canonicalFromHash(&hash, XXH3_128bits(bytes, len));
-    memcpy(found->hash.bytes, hash.digest, MEMORY_HASH_SIZE);
+    fingerprint_of(r->in->fingerprint, span_of(bytes, len), &found->hash);
     found->hashed = true;
     return before != NULL && before->hashed && before->size == len &&
            memcmp(before->hash.bytes, found->hash.bytes, MEMORY_HASH_SIZE) == 0;

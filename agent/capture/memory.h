@@ -34,8 +34,8 @@ struct memory_totals {
 };
 
 struct memory;
-/* RC_NOT_FOUND: there is none.  RC_INVALID: of another vault, epoch or domain.  RC_CORRUPT, RC_IO.
- * */
+/* RC_NOT_FOUND: there is none.  RC_INVALID: of another version, vault, epoch or domain.
+ * RC_CORRUPT, RC_IO. */
 enum rc memory_open(const char *path, const struct memory_key *key, struct memory **out,
                     struct memory_totals *totals, struct error *e);
 void memory_free(struct memory *m);
@@ -55,6 +55,6 @@ enum rc memory_writer_close(struct memory_writer *w, const struct id *root,
                             const struct memory_totals *totals, struct error *e);
 enum rc memory_writer_publish(struct memory_writer *w, struct error *e);
 
-enum { MEMORY_HEADER_SIZE = 48, MEMORY_TRAILER_SIZE = 80, MEMORY_VERSION = 1 };
+enum { MEMORY_HEADER_SIZE = 48, MEMORY_TRAILER_SIZE = 80, MEMORY_VERSION = 2 };
 
 #endif

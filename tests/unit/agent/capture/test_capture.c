@@ -187,6 +187,23 @@ a_memory_of_another_epoch_is_not_used(void **state)
 }
 
 static void
+a_memory_of_an_older_version_is_not_used(void **state)
+{
+    (void)state;
+    CLEANUP(capture_kit_freep) struct capture_kit *kit = capture_kit_new();
+    struct error e = ERROR_INIT;
+    make_mail(kit, 1, 10);
+    capture_kit_settle(kit);
+    CHECK_OK(capture_kit_run(kit, &e), &e);
+    uint64_t read = kit->progress.bytes_read;
+    CLEANUP(own_closep) int fd = open(kit->memory, O_RDWR | O_CLOEXEC);
+    assert_int_equal(pwrite(fd, "KFM1\1\0\0\0", 8, 0), 8);
+    CHECK_OK(capture_kit_run(kit, &e), &e);
+    assert_int_equal(kit->progress.bytes_read, read);
+    assert_int_equal(kit->report.warning_count, 0);
+}
+
+static void
 a_damaged_memory_is_said_and_not_used(void **state)
 {
     (void)state;
@@ -439,6 +456,7 @@ main(void)
         cmocka_unit_test(an_unchanged_tree_is_neither_read_nor_sent_again),
         cmocka_unit_test(a_lost_memory_costs_time_only),
         cmocka_unit_test(a_memory_of_another_epoch_is_not_used),
+        cmocka_unit_test(a_memory_of_an_older_version_is_not_used),
         cmocka_unit_test(a_damaged_memory_is_said_and_not_used),
         cmocka_unit_test(what_was_not_committed_is_not_remembered),
         cmocka_unit_test(every_kind_of_change_is_seen),
