@@ -53,13 +53,15 @@ draw_source(struct watch *w, const Koffer__CycleSource *s, const struct seen *se
         cli_progress_line(&w->progress, "  %-22s %-9s %s", name, s->state, s->problem);
         return;
     }
-    uint64_t seconds = cli_rate_left(&seen->rate, p->bytes_total);
+    uint64_t seconds = s->finished != 0 ? 0 : cli_rate_left(&seen->rate, p->bytes_total);
+    /* What matters most comes first: a narrow terminal cuts the rest off. */
     cli_progress_line(
-        &w->progress, "  %-22s %-9s %-7s %s %" PRIu64 " files  %s  %s/s  new %s  known %s%s%s",
-        name, s->state, p->phase, cli_progress_bar(p->bytes, p->bytes_total, bar), p->files,
-        text_size(p->bytes, bytes), text_size((uint64_t)seen->rate.per_second, rate),
-        text_size(p->bytes_sent, sent), text_size(p->bytes_known, known),
-        seconds == 0 ? "" : "  left: ", seconds == 0 ? "" : text_duration(seconds, left));
+        &w->progress, "  %-22s %-8s %s %s %s/s  new %s  known %s  %" PRIu64 " files%s%s  %s", name,
+        s->state, cli_progress_bar(p->bytes, p->bytes_total, bar), text_size(p->bytes, bytes),
+        text_size((uint64_t)seen->rate.per_second, rate), text_size(p->bytes_sent, sent),
+        text_size(p->bytes_known, known), p->files,
+        seconds == 0 ? "" : "  left: ", seconds == 0 ? "" : text_duration(seconds, left),
+        s->finished != 0 ? "" : p->phase);
 }
 
 static void
@@ -78,9 +80,9 @@ note_source(struct watch *w, const Koffer__CycleSource *s, struct seen *seen, st
         cli_progress_note(&w->progress, "%s.%s: %s%s%s", s->agent, s->source, s->state,
                           s->problem[0] == '\0' ? "" : ": ", s->problem);
     else
-        cli_progress_note(&w->progress, "%s.%s: %s %s, %" PRIu64 " files, %s, %s sent", s->agent,
-                          s->source, s->state, p->phase, p->files, text_size(p->bytes, bytes),
-                          text_size(p->bytes_sent, sent));
+        cli_progress_note(&w->progress, "%s.%s: %s%s%s, %" PRIu64 " files, %s, %s sent", s->agent,
+                          s->source, s->state, running ? " " : "", running ? p->phase : "",
+                          p->files, text_size(p->bytes, bytes), text_size(p->bytes_sent, sent));
 }
 
 static void

@@ -101,30 +101,36 @@ until_final(struct follow *f, Koffer__JobStatus **out, struct error *e)
 }
 
 static void
+print_exception(uint64_t count, const char *what)
+{
+    if (count > 0)
+        (void)printf("%" PRIu64 " %s\n", count, what);
+}
+
+/* The job's own words count what was restored; this is about the rest. */
+static void
 print_restored(const Koffer__RestoreCounts *r)
 {
-    char size[TEXT_SIZE_MAX];
-    (void)printf("%" PRIu64 " files, %" PRIu64 " directories, %" PRIu64 " others, %s\n", r->files,
-                 r->directories, r->others, text_size(r->bytes, size));
-    if (r->existing_kept > 0)
-        (void)printf("%" PRIu64 " existing kept as they are; --replace overwrites them\n",
-                     r->existing_kept);
-    if (r->skipped > 0)
-        (void)printf("%" PRIu64 " skipped\n", r->skipped);
-    if (r->owners_not_set > 0)
-        (void)printf("%" PRIu64 " without their owner: it could not be set\n", r->owners_not_set);
-    if (r->failed > 0)
-        (void)printf("%" PRIu64 " FAILED\n", r->failed);
+    print_exception(r->existing_kept,
+                    "existing files differ and were kept; --replace overwrites them");
+    print_exception(r->skipped, "were there already");
+    print_exception(r->owners_not_set, "without their owner: it could not be set");
+    print_exception(r->failed, "FAILED");
 }
 
 static void
 print_verified(const Koffer__VerifyCounts *v)
 {
     char size[TEXT_SIZE_MAX];
-    (void)printf("%" PRIu64 " fulls, %" PRIu64 " archives, %" PRIu64 " packs, %" PRIu64
-                 " blobs, %s: %" PRIu64 " damaged, %" PRIu64 " missing, %" PRIu64 " in no full\n",
-                 v->fulls, v->archives, v->packs, v->blobs, text_size(v->bytes, size), v->damaged,
-                 v->missing, v->unreferenced);
+    cli_field("fulls", "%" PRIu64, v->fulls);
+    cli_field("archives", "%" PRIu64, v->archives);
+    if (v->packs > 0)
+        cli_field("packs", "%" PRIu64, v->packs);
+    cli_field("blobs", "%" PRIu64 ", %s", v->blobs, text_size(v->bytes, size));
+    cli_field("damaged", "%" PRIu64, v->damaged);
+    cli_field("missing", "%" PRIu64, v->missing);
+    if (v->unreferenced > 0)
+        cli_field("in no full", "%" PRIu64, v->unreferenced);
 }
 
 static void
@@ -132,12 +138,12 @@ print_result(const Koffer__JobStatus *s)
 {
     for (size_t i = 0; i < s->n_findings; i++)
         cli_paragraph(stdout, 0, s->findings[i]);
+    if (text_equal(s->state, "done"))
+        cli_paragraph(stdout, 0, s->text);
     if (s->restored != NULL)
         print_restored(s->restored);
     if (s->verified != NULL)
         print_verified(s->verified);
-    if (text_equal(s->state, "done"))
-        cli_paragraph(stdout, 0, s->text);
 }
 
 static enum rc

@@ -38,19 +38,40 @@ check_token(const struct token *t, struct error *e)
 }
 
 static enum rc
-make_room(int dirfd, const char *shown, bool replace, struct error *e)
+check_room(int dirfd, const char *shown, bool replace, struct error *e)
 {
-    static const char *const names[] = {CLI_OPERATOR_CERTIFICATE, CLI_OPERATOR_KEY, CLI_OPERATOR_CA,
-                                        CLI_OPERATOR_CONTROLLER};
     bool exists;
     TRY(file_exists(dirfd, CLI_OPERATOR_CERTIFICATE, &exists, e));
     if (exists && !replace)
         return error_set(e, RC_EXISTS, "there is a certificate in %s already; --replace does so",
                          shown);
+    return RC_OK;
+}
+
+static enum rc
+make_room(int dirfd, const char *shown, struct error *e)
+{
+    static const char *const names[] = {CLI_OPERATOR_CERTIFICATE, CLI_OPERATOR_KEY, CLI_OPERATOR_CA,
+                                        CLI_OPERATOR_CONTROLLER};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (unlinkat(dirfd, names[i], 0) != 0 && errno != ENOENT)
             return error_errno(e, "remove '%s/%s'", shown, names[i]);
     return RC_OK;
+}
+
+static enum rc
+join(const struct token *token, const struct keys_private *key, struct enroll_result *out,
+     struct error *e)
+{
+    enum rc rc = enroll_join(token, &(struct enroll_keys){.tls = key}, out, e);
+    if (!rc_is_transient(rc))
+        return rc;
+    /* The controller listens for enrolments only while a token is open. */
+    struct error why = *e;
+    return error_set(e, rc,
+                     "%s; if the controller runs, the token is used or has expired: get a new one "
+                     "by 'koffer operator add %s --replace'",
+                     why.text, token->identity.name);
 }
 
 /* The certificate last: it is what makes the directory count. */
@@ -79,12 +100,13 @@ enroll(const struct token *token, bool replace, struct error *e)
     CLEANUP(own_freep) char *shown = NULL;
     CLEANUP(keys_private_freep) struct keys_private *key = NULL;
     CLEANUP(enroll_result_free) struct enroll_result result = {0};
-    /* All that can fail here fails before the token is spent. */
+    /* What can fail here fails before the token is spent, and the old certificate lives until then. */
     TRY(cli_operator_make(&shown, &dirfd, e));
     TRY(keys_generate(KEYS_SIGNING, &key, e));
     TRY(tls_start(e));
-    TRY(make_room(dirfd, shown, replace, e));
-    TRY(enroll_join(token, &(struct enroll_keys){.tls = key}, &result, e));
+    TRY(check_room(dirfd, shown, replace, e));
+    TRY(join(token, key, &result, e));
+    TRY(make_room(dirfd, shown, e));
     TRY(keep(dirfd, shown, key, &result, e));
     (void)printf("enrolled as operator '%s'; the certificate is in %s\n", token->identity.name,
                  shown);
