@@ -259,6 +259,14 @@ enroll_open(struct enroll_server *s, struct error *e)
     return RC_OK;
 }
 
+enum rc
+enroll_port(const struct enroll_server *s, unsigned *out, struct error *e)
+{
+    if (s->listener == NULL)
+        return error_set(e, RC_AGAIN, "enrolment is closed: no token is open");
+    return stream_listener_port(s->listener, out, e);
+}
+
 static void *
 run_closer(void *listener)
 {

@@ -40,5 +40,7 @@ void enroll_server_free(struct enroll_server *s);
 DEFINE_FREEP(enroll_server)
 enum rc enroll_open(struct enroll_server *s, struct error *e);
 void enroll_tick(struct enroll_server *s);
+/* The port a listener with ":0" got.  RC_AGAIN while it is closed. */
+enum rc enroll_port(const struct enroll_server *s, unsigned *out, struct error *e);
 
 #endif
