@@ -198,9 +198,13 @@ accepted(void *ctx, struct stream *s)
     struct error e = ERROR_INIT;
     struct question q = {.server = ctx, .peer = stream_peer(s), .e = ERROR_INIT};
     enum stream_type type;
-    if (serve(&q, s, &e) != RC_OK) {
+    enum rc rc = serve(&q, s, &e);
+    if (rc != RC_OK && q.certificate == NULL) {
         log_error(&e, "enrolment refused", LOG_TEXT("address", q.peer->address));
         stream_fail(s, &e);
+    } else if (rc != RC_OK) { /* it has gone: with the answer, or without one */
+        log_info("whoever enrolled has gone", LOG_TEXT("address", q.peer->address),
+                 LOG_TEXT("how", e.text));
     } else {
         /* Let the joiner read the answer and close first. */
         CLEANUP(buffer_free) struct buffer rest = BUFFER_INIT(STREAM_PAYLOAD_MAX);
