@@ -7,8 +7,6 @@
 #include "agent/capture/made.h"
 #include "agent/capture/scan.h"
 
-enum { PHASES_MEMORY = 1024 * 1024 };
-
 struct capture {
     struct source_collector collector; /* first: what the source holds is ours */
     struct capture_options o;
@@ -21,7 +19,6 @@ struct capture {
     struct memory *memory;
     struct intake intake;
     struct fingerprint_key fingerprint;
-    struct arena *phases;
     bool finished;
 };
 
@@ -56,10 +53,7 @@ collect_path(struct source_collector *collector, const char *path, bool cross,
 static void
 collect_phase(struct source_collector *collector, const char *phase)
 {
-    struct capture *c = capture_of(collector);
-    const char *copy = arena_printf(c->phases, "%s", phase);
-    if (copy != NULL)
-        atomic_store(&c->o.progress->phase, copy);
+    capture_progress_say(capture_of(collector)->o.progress, phase);
 }
 
 /* A memory that cannot be used costs time, which the operator may want to know; its absence is
@@ -92,9 +86,6 @@ open_memories(struct capture *c)
 static enum rc
 make_parts(struct capture *c, struct error *e)
 {
-    c->phases = arena_new(PHASES_MEMORY);
-    if (c->phases == NULL)
-        return error_set(e, RC_NO_MEMORY, "capture");
     TRY(paths_new(&c->paths, e));
     TRY(made_new(&c->made, e));
     TRY(links_new(&c->links, e));
@@ -198,7 +189,6 @@ capture_free(struct capture *c)
     links_free(c->links);
     made_free(c->made);
     paths_free(c->paths);
-    arena_free(c->phases);
     fingerprint_key_wipe(&c->fingerprint);
     free(c);
 }

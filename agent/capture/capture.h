@@ -46,12 +46,21 @@ struct capture_store {
     enum rc (*put)(struct capture_store *s, const struct id *id, struct span blob, struct error *e);
 };
 
+enum { CAPTURE_PHASE_SIZE = 64 };
+
 struct capture_progress { /* read by others at any time */
     _Atomic(uint64_t) files, bytes, bytes_read, bytes_sent, bytes_known;
     _Atomic(uint64_t) files_before,
-        bytes_before;            /* totals of the last capture: for the ETA; 0 unknown */
-    _Atomic(const char *) phase; /* a text that lives as long as the capture */
+        bytes_before; /* totals of the last capture: for the ETA; 0 unknown */
+    /* A text of its own, for it outlives the capture; capture_progress_say writes it, _phase reads it. */
+    _Atomic(uint64_t) phase[CAPTURE_PHASE_SIZE / sizeof(uint64_t)];
 };
+
+/* Longer texts are cut.  One thread at a time. */
+void capture_progress_say(struct capture_progress *p, const char *phase);
+/* From any thread; a mixture of two texts when it just changes.  Returns `out`. */
+const char *
+capture_progress_phase(const struct capture_progress *p, char out[static CAPTURE_PHASE_SIZE]);
 
 struct capture_options {
     const char *memory_path; /* of the last committed capture; may not exist; NULL: none is kept */

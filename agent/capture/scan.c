@@ -193,7 +193,7 @@ scan_found(struct scan *s, const struct scan_place *in, const char *name,
     const struct scan_reason own = {.node = child, .outer = in->reason};
     const struct scan_reason *reason = asked ? &own : in->reason;
     if (asked && child->phase != NULL)
-        atomic_store(&s->o.progress->phase, child->phase);
+        capture_progress_say(s->o.progress, child->phase);
     if (!asked && excluded(in->reason, scan_item_path(s), name, st.st_mode)) {
         if (child == NULL)
             return RC_OK;

@@ -10,6 +10,7 @@ struct report {
     Koffer__StepResult result;
     Koffer__Totals totals;
     Koffer__Progress progress;
+    char phase[CAPTURE_PHASE_SIZE];
     Koffer__RestoreCounts restored;
     Koffer__Fact facts[FACTS_MAX];
     Koffer__Fact *fact_list[FACTS_MAX];
@@ -17,14 +18,14 @@ struct report {
 };
 
 static void
-fill_progress(Koffer__Progress *out, const struct job_status *status)
+fill_progress(Koffer__Progress *out, const struct job_status *status,
+              char phase[static CAPTURE_PHASE_SIZE])
 {
     koffer__progress__init(out);
     out->job = status->job;
     if (status->progress != NULL) {
         struct capture_progress *p = status->progress;
-        const char *phase = atomic_load(&p->phase);
-        out->phase = message_text(phase != NULL ? phase : "");
+        out->phase = message_text(capture_progress_phase(p, phase));
         out->files = atomic_load(&p->files);
         out->bytes = atomic_load(&p->bytes);
         out->files_total = atomic_load(&p->files_before);
@@ -44,9 +45,10 @@ send_progress(struct session *s, const struct job_status *status)
 {
     struct error e = ERROR_INIT;
     Koffer__Progress progress;
+    char phase[CAPTURE_PHASE_SIZE];
     if (status->progress == NULL && status->restored == NULL)
         return;
-    fill_progress(&progress, status);
+    fill_progress(&progress, status, phase);
     if (session_send(s, KOFFER__MESSAGE_TYPE__STEP_PROGRESS, 0, &progress.base, &e) != RC_OK &&
         e.code != RC_AGAIN)
         log_error(&e, "progress");
@@ -131,7 +133,7 @@ send_result(struct session *s, const struct job_status *status, struct error *e)
     if (status->restored != NULL)
         fill_restored(r, status->restored);
     if (status->progress != NULL) {
-        fill_progress(&r->progress, status);
+        fill_progress(&r->progress, status, r->phase);
         r->result.progress = &r->progress;
     }
     enum rc rc;
