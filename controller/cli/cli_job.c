@@ -138,6 +138,11 @@ print_result(const Koffer__JobStatus *s)
 {
     for (size_t i = 0; i < s->n_findings; i++)
         cli_paragraph(stdout, 0, s->findings[i]);
+    if (text_equal(s->state, "cancelled")) {
+        if (s->restored != NULL)
+            (void)printf("%" PRIu64 " files were restored until then\n", s->restored->files);
+        return;
+    }
     if (text_equal(s->state, "done"))
         cli_paragraph(stdout, 0, s->text);
     if (s->restored != NULL)
