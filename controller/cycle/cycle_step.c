@@ -141,8 +141,9 @@ cycle_step_order(struct cycle_runner *r, struct cycle_source *s, Koffer__StepVer
     if (fill_order(r, s, &order, &token, &e) != RC_OK ||
         fleet_order(r->fleet, s->agent, &order, &e) != RC_OK) {
         give_up(r, s, e.text,
-                e.code == RC_AGAIN ? "start koffer-agent on that host, or see why it cannot connect"
-                                   : "");
+                e.code == RC_AGAIN || e.code == RC_NOT_FOUND
+                    ? "start koffer-agent on that host, or see why it cannot connect"
+                    : "");
         return;
     }
     s->begun = true;

@@ -15,7 +15,7 @@
 #include "tests/support/fault_io.h"
 #include "tests/support/vault_kit.h"
 
-enum { STATE_MAX = 8192, SWEEP_MAX = 400 };
+enum { STATE_MAX = 2048, SWEEP_MAX = 400 };
 
 struct world {
     char directory[VAULT_KIT_PATH_SIZE], path[VAULT_KIT_PATH_SIZE + 16];
