@@ -21,12 +21,14 @@ on_accept(void *context)
     int error = nng_aio_result(a->accept);
     if (error == NNG_ECLOSED || error == NNG_ECANCELED)
         return;
-    if (error != 0) {
+    bool peers_fault = error == NNG_ECONNABORTED || error == NNG_ECONNRESET;
+    if (error != 0 && !peers_fault) {
         log_debug("accept failed", LOG_TEXT("reason", nng_strerror(error)));
         nng_sleep_aio(PAUSE_MS, a->pause);
         return;
     }
-    a->accepted(a->context, nng_aio_get_output(a->accept, 0));
+    if (error == 0)
+        a->accepted(a->context, nng_aio_get_output(a->accept, 0));
     nng_stream_listener_accept(a->listener, a->accept);
 }
 

@@ -45,13 +45,19 @@ free_mail(struct hub *hub)
 }
 
 static void
+close_channels(struct hub *hub)
+{
+    struct hub_peer *peer;
+    TAILQ_FOREACH(peer, &hub->peers, next)
+    control_close(&peer->control);
+}
+
+static void
 free_peers(struct hub *hub)
 {
     while (!TAILQ_EMPTY(&hub->peers)) {
         struct hub_peer *peer = TAILQ_FIRST(&hub->peers);
-        control_close(&peer->control); /* its last callbacks look at the list and the mailbox */
         TAILQ_REMOVE(&hub->peers, peer, next);
-        free_mail(hub);
         free(peer);
     }
 }
@@ -65,6 +71,7 @@ hub_close(struct hub *hub)
         nng_aio_stop(hub->tick);
     for (size_t i = 0; i < hub->listener_count; i++)
         acceptor_close(hub->listeners[i].acceptor);
+    close_channels(hub); /* from here on nobody calls us */
     free_mail(hub);
     free_peers(hub);
     for (size_t i = 0; i < hub->listener_count; i++)

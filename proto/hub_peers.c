@@ -153,46 +153,6 @@ on_ended(void *context, int nng_error, const struct error *protocol)
 
 /* ---- connections */
 
-static enum rc
-add_peer(struct hub_listener *listener, nng_stream *stream, struct error *e)
-{
-    struct hub *hub = listener->hub;
-    struct hub_peer *peer = calloc(1, sizeof *peer);
-    const struct channel_owner owner = {
-        .context = peer, .received = on_received, .sent = on_sent, .ended = on_ended};
-
-    if (peer == NULL || hub->peer_count >= HUB_PEERS) {
-        nng_stream_free(stream);
-        free(peer);
-        return error_set(e, RC_AGAIN, "%zu peers are connected already", hub->peer_count);
-    }
-    *peer = (struct hub_peer){.hub = hub, .local = listener->setup == NULL};
-    peer->arrived = clock_mono();
-    peer->up = (struct hub_mail){.kind = HUB_UP, .peer = peer};
-    peer->down = (struct hub_mail){.kind = HUB_DOWN, .peer = peer};
-    if (control_open(&peer->control, stream, owner, e) != RC_OK) {
-        free(peer);
-        return e->code;
-    }
-    TAILQ_INSERT_TAIL(&hub->peers, peer, next);
-    hub->peer_count++;
-    channel_start(peer->control.channel);
-    return RC_OK;
-}
-
-void
-hub_peers_accept(void *context, nng_stream *stream)
-{
-    struct hub_listener *listener = context;
-    struct error e = ERROR_INIT;
-
-    monitor_lock(&listener->hub->monitor);
-    enum rc rc = add_peer(listener, stream, &e);
-    monitor_unlock(&listener->hub->monitor);
-    if (rc != RC_OK)
-        tls_report_refused("refused a connection", "", "", e.text);
-}
-
 static void
 forget(struct hub *hub, struct hub_peer *peer)
 {
@@ -221,12 +181,53 @@ hub_peers_sweep(struct hub *hub)
     monitor_unlock(&hub->monitor);
 }
 
+static enum rc
+add_peer(struct hub_listener *listener, nng_stream *stream, struct error *e)
+{
+    struct hub *hub = listener->hub;
+    struct hub_peer *peer = calloc(1, sizeof *peer);
+    const struct channel_owner owner = {
+        .context = peer, .received = on_received, .sent = on_sent, .ended = on_ended};
+
+    if (peer == NULL || hub->peer_count - hub->done_count >= HUB_PEERS) {
+        nng_stream_free(stream);
+        free(peer);
+        return error_set(e, RC_AGAIN, "%zu peers are connected already", hub->peer_count);
+    }
+    *peer = (struct hub_peer){.hub = hub, .local = listener->setup == NULL};
+    peer->arrived = clock_mono();
+    peer->up = (struct hub_mail){.kind = HUB_UP, .peer = peer};
+    peer->down = (struct hub_mail){.kind = HUB_DOWN, .peer = peer};
+    if (control_open(&peer->control, stream, owner, e) != RC_OK) {
+        free(peer);
+        return e->code;
+    }
+    TAILQ_INSERT_TAIL(&hub->peers, peer, next);
+    hub->peer_count++;
+    channel_start(peer->control.channel);
+    return RC_OK;
+}
+
+void
+hub_peers_accept(void *context, nng_stream *stream)
+{
+    struct hub_listener *listener = context;
+    struct error e = ERROR_INIT;
+
+    hub_peers_sweep(listener->hub); /* a flood must not pile up while the program is busy */
+    monitor_lock(&listener->hub->monitor);
+    enum rc rc = add_peer(listener, stream, &e);
+    monitor_unlock(&listener->hub->monitor);
+    if (rc != RC_OK)
+        tls_report_refused("refused a connection", "", "", e.text);
+}
+
 /* ---- time */
 
 int
 hub_peers_tick_ms(void)
 {
-    int ms = tuning_get()->heartbeat_ms / 4;
+    int ms = tuning_get().heartbeat_ms / 4;
     return ms < 5 ? 5 : ms;
 }
 
@@ -239,16 +240,16 @@ passed(struct mono since, int ms, struct mono now)
 static void
 look_after(struct hub_peer *peer, struct mono now)
 {
-    const struct tuning *t = tuning_get();
+    const struct tuning t = tuning_get();
     struct channel *channel = peer->control.channel;
 
-    if (peer->state == HUB_NEW && passed(peer->arrived, t->handshake_ms, now)) {
+    if (peer->state == HUB_NEW && passed(peer->arrived, t.handshake_ms, now)) {
         channel_close(channel);
-    } else if (peer->state == HUB_LIVE && passed(channel_heard(channel), t->silence_ms, now)) {
+    } else if (peer->state == HUB_LIVE && passed(channel_heard(channel), t.silence_ms, now)) {
         log_warning("closing a silent peer", LOG_TEXT("peer", peer_name(peer)),
                     LOG_TEXT("address", peer->tls.address));
         channel_close(channel);
-    } else if (peer->state == HUB_LIVE && passed(channel_said(channel), t->heartbeat_ms, now)) {
+    } else if (peer->state == HUB_LIVE && passed(channel_said(channel), t.heartbeat_ms, now)) {
         control_beat(&peer->control);
     }
 }

@@ -116,7 +116,7 @@ on_ended(void *context, int nng_error, const struct error *protocol)
 static int
 tick_ms(void)
 {
-    int ms = tuning_get()->heartbeat_ms / 4;
+    int ms = tuning_get().heartbeat_ms / 4;
     return ms < 5 ? 5 : ms;
 }
 
@@ -139,14 +139,14 @@ give_up(struct link *link, int ms)
 static void
 look_after(struct link *link, struct mono now)
 {
-    const struct tuning *t = tuning_get();
+    const struct tuning t = tuning_get();
     struct channel *channel = link->control.channel;
 
-    if (link->phase == LINK_JOINING && passed(link->started, t->handshake_ms, now))
-        give_up(link, t->handshake_ms);
-    else if (link->phase == LINK_READY && passed(channel_heard(channel), t->silence_ms, now))
-        give_up(link, t->silence_ms);
-    else if (link->phase == LINK_READY && passed(channel_said(channel), t->heartbeat_ms, now))
+    if (link->phase == LINK_JOINING && passed(link->started, t.handshake_ms, now))
+        give_up(link, t.handshake_ms);
+    else if (link->phase == LINK_READY && passed(channel_heard(channel), t.silence_ms, now))
+        give_up(link, t.silence_ms);
+    else if (link->phase == LINK_READY && passed(channel_said(channel), t.heartbeat_ms, now))
         control_beat(&link->control);
 }
 
@@ -205,7 +205,7 @@ connect_and_stay(struct link *link, struct error *why)
 {
     nng_stream *stream = NULL;
 
-    TRY(dialler_dial(link->url, link->setup, tuning_get()->handshake_ms, &link->dialling, &stream,
+    TRY(dialler_dial(link->url, link->setup, tuning_get().handshake_ms, &link->dialling, &stream,
                      why));
     enum rc rc = begin(link, stream, why);
     monitor_lock(&link->monitor);
@@ -235,10 +235,10 @@ jitter(int ms)
 static int
 next_pause(int pause_ms, bool settled)
 {
-    const struct tuning *t = tuning_get();
+    const struct tuning t = tuning_get();
     if (settled || pause_ms == 0)
-        return t->retry_min_ms;
-    return pause_ms * 2 > t->retry_max_ms ? t->retry_max_ms : pause_ms * 2;
+        return t.retry_min_ms;
+    return pause_ms * 2 > t.retry_max_ms ? t.retry_max_ms : pause_ms * 2;
 }
 
 /* Forget the last connection. */

@@ -131,7 +131,7 @@ on_ended(void *context, int nng_error, const struct error *protocol)
 static int
 tick_ms(void)
 {
-    int ms = tuning_get()->stream_ping_ms / 4;
+    int ms = tuning_get().stream_ping_ms / 4;
     return ms < 5 ? 5 : ms;
 }
 
@@ -144,7 +144,7 @@ on_tick(void *context)
         return;
     struct mono now = clock_mono();
     monitor_lock(&s->monitor);
-    struct mono due = clock_after_ms(channel_said(s->channel), tuning_get()->stream_ping_ms);
+    struct mono due = clock_after_ms(channel_said(s->channel), tuning_get().stream_ping_ms);
     bool handshaken = s->dialled || s->started;
     if (handshaken && !s->sending && !s->pinging && !s->ended && clock_ms_until(due, now) == 0) {
         s->pinging = true;
@@ -174,14 +174,14 @@ static struct mono
 patience(struct mono started, struct mono moved)
 {
     struct mono since = moved.ns > started.ns ? moved : started;
-    return clock_after_ms(since, tuning_get()->stream_silence_ms);
+    return clock_after_ms(since, tuning_get().stream_silence_ms);
 }
 
 static enum rc
 timed_out(struct stream *s, const char *what, struct error *e)
 {
     enum rc rc = error_set(e, RC_TIMEOUT, "data stream: %s for %d s", what,
-                           tuning_get()->stream_silence_ms / 1000);
+                           tuning_get().stream_silence_ms / 1000);
     s->why = *e;
     channel_close(s->channel);
     return rc;

@@ -19,13 +19,13 @@ explain(struct stream *s, struct mono deadline, struct error *e)
     if (ended)
         return e->code;
     return error_set(e, RC_TIMEOUT, "no TLS handshake within %d s",
-                     tuning_get()->handshake_ms / 1000);
+                     tuning_get().handshake_ms / 1000);
 }
 
 static enum rc
 shake_hands(struct stream *s, struct error *e)
 {
-    struct mono deadline = clock_after_ms(s->begun, tuning_get()->handshake_ms);
+    struct mono deadline = clock_after_ms(s->begun, tuning_get().handshake_ms);
     struct tls_view view = {.state = TLS_SHAKING};
     bool in_time = true;
 
@@ -47,7 +47,7 @@ stream_dial(const char *url, const struct tls_identity *identity, const char *ex
     nng_stream *nng = NULL;
 
     TRY_IN(tls_setup_client(identity, expect, &setup, e), e, "%s", url);
-    TRY(dialler_dial(url, setup, tuning_get()->handshake_ms, NULL, &nng, e));
+    TRY(dialler_dial(url, setup, tuning_get().handshake_ms, NULL, &nng, e));
     TRY_IN(stream_begin(nng, setup, true, NULL, &s, e), e, "%s", url);
     setup = NULL; /* the stream's now */
     TRY_IN(shake_hands(s, e), e, "%s", url);

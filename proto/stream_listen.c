@@ -127,12 +127,12 @@ enum fate { WAIT, ADMIT, CLOSE };
 static enum fate
 fate_of(struct stream *s, struct mono now)
 {
-    const struct tuning *t = tuning_get();
+    const struct tuning t = tuning_get();
     if (s->started)
         return WAIT;
     if (stream_is_settled(s))
         return ADMIT;
-    struct mono deadline = clock_after_ms(s->begun, t->handshake_ms + t->stream_hello_ms);
+    struct mono deadline = clock_after_ms(s->begun, t.handshake_ms + t.stream_hello_ms);
     return stream_has_ended(s) || clock_ms_until(deadline, now) == 0 ? CLOSE : WAIT;
 }
 
@@ -152,7 +152,7 @@ pick(struct stream_listener *l, enum fate *fate)
 static int
 interval_ms(void)
 {
-    int ms = tuning_get()->stream_hello_ms / 8;
+    int ms = tuning_get().stream_hello_ms / 8;
     return ms < 5 ? 5 : ms;
 }
 

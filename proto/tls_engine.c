@@ -75,8 +75,9 @@ diagnose(nng_tls_engine_conn *c)
 }
 
 /*
- * A refused client is not cut off at once: its next bytes would make the kernel answer with a reset,
- * which may overtake the alert that tells it why.  tls_watch sees to it that this ends.
+ * A refused peer is not cut off at once: our alert, which tells it why, may still wait in nng's
+ * buffer; and its next bytes would make our kernel answer with a reset, which may overtake the
+ * alert.  It closes when it has read it; if not, tls_watch sees to it that this ends.
  */
 static int
 linger(nng_tls_engine_conn *c)
@@ -96,10 +97,11 @@ static int
 fail(nng_tls_engine_conn *c)
 {
     bool shaking = c->state == TLS_SHAKING;
+    bool ours = !is_alert(ERR_peek_last_error()); /* else the peer has closed its end already */
     c->failure = diagnose(c);
     ERR_clear_error();
     c->state = TLS_FAILED;
-    if (shaking && c->config->rules.server && c->failure != NNG_ECONNSHUT) {
+    if (shaking && ours && c->failure != NNG_ECONNSHUT) {
         c->state = TLS_LINGERING;
         tls_watch_linger(&c->watched);
         return linger(c);

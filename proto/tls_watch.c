@@ -55,7 +55,7 @@ close_dead(void)
 static int
 interval_ms(void)
 {
-    int ms = tuning_get()->handshake_ms / 8;
+    int ms = tuning_get().handshake_ms / 8;
     return ms < 5 ? 5 : ms > 250 ? 250 : ms;
 }
 
@@ -124,7 +124,7 @@ tls_watch_add(struct tls_watched *w, nng_stream *stream, bool server)
         make_room();
     w->stream = stream;
     w->server = server;
-    atomic_store(&w->deadline, clock_after_ms(clock_mono(), tuning_get()->handshake_ms).ns);
+    atomic_store(&w->deadline, clock_after_ms(clock_mono(), tuning_get().handshake_ms).ns);
     w->next = &list;
     w->previous = list.previous;
     list.previous->next = w;
@@ -164,7 +164,7 @@ tls_watch_finished(struct tls_watched *w)
 void
 tls_watch_linger(struct tls_watched *w)
 {
-    atomic_store(&w->deadline, clock_after_ms(clock_mono(), tuning_get()->linger_ms).ns);
+    atomic_store(&w->deadline, clock_after_ms(clock_mono(), tuning_get().linger_ms).ns);
 }
 
 uint64_t

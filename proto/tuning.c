@@ -1,6 +1,8 @@
 /* tuning.c -- see tuning.h. */
 #include "proto/tuning.h"
 
+#include <pthread.h>
+
 #include "proto/hub.h"
 #include "proto/stream.h"
 #include "proto/tls.h"
@@ -17,14 +19,21 @@ static struct tuning current = {
     .stream_hello_ms = STREAM_HELLO_MS,
 };
 
-const struct tuning *
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+struct tuning
 tuning_get(void)
 {
-    return &current;
+    (void)pthread_mutex_lock(&lock);
+    struct tuning t = current;
+    (void)pthread_mutex_unlock(&lock);
+    return t;
 }
 
 void
 tuning_set(const struct tuning *t)
 {
+    (void)pthread_mutex_lock(&lock);
     current = *t;
+    (void)pthread_mutex_unlock(&lock);
 }

@@ -1,9 +1,9 @@
 /*
  * tuning.h -- every interval of the wire in one place, so that tests need not wait for minutes.
  *
- * The defaults are the constants of tls.h, hub.h and stream.h; only tests change them, before any
- * other call of proto/ is under way.
- * Layer: proto.
+ * The defaults are the constants of tls.h, hub.h and stream.h; only tests change them.  What
+ * already runs may keep the old ones for a while.
+ * Threads: any. * Layer: proto.
  */
 #ifndef PROTO_TUNING_H
 #define PROTO_TUNING_H
@@ -20,7 +20,7 @@ struct tuning {
     int stream_hello_ms; /* data stream: handshake done, nothing said */
 };
 
-const struct tuning *tuning_get(void);
+struct tuning tuning_get(void);
 void tuning_set(const struct tuning *t);
 
 #endif

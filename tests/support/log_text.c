@@ -2,6 +2,7 @@
 #include "tests/support/log_text.h"
 
 #include <assert.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +18,8 @@ log_text_begin(void)
     memory = memfd_create("log", MFD_CLOEXEC);
     real = dup(STDERR_FILENO);
     assert(memory >= 0 && real >= 0);
+    int appends = fcntl(memory, F_SETFL, O_APPEND); /* or threads overwrite each other's lines */
+    assert(appends == 0);
     int moved = dup2(memory, STDERR_FILENO);
     assert(moved == STDERR_FILENO);
 }

@@ -459,7 +459,7 @@ the_hub_may_be_closed_with_live_peers(void **state)
 int
 main(void)
 {
-    struct tuning quick = *tuning_get();
+    struct tuning quick = tuning_get();
     quick.retry_min_ms = 20;
     tuning_set(&quick);
     const struct CMUnitTest tests[] = {

@@ -292,7 +292,7 @@ a_peer_that_leaves_under_back_pressure_ends_both_sides(void **state)
     permitted = false;
     assert_non_null(bytes);
 
-    struct tuning quick = *tuning_get(), usual = quick;
+    struct tuning quick = tuning_get(), usual = quick;
     quick.stream_silence_ms = 300;
     tuning_set(&quick);
     struct stream *s = dial_to(wait_for_permission);
@@ -346,7 +346,7 @@ pings_keep_a_quiet_stream_alive_and_are_not_seen(void **state)
     struct error e = ERROR_INIT;
     enum stream_type type;
     CLEANUP(buffer_free) struct buffer back = BUFFER_INIT(STREAM_PAYLOAD_MAX);
-    struct tuning quick = *tuning_get(), usual = quick;
+    struct tuning quick = tuning_get(), usual = quick;
     quick.stream_ping_ms = 40;
     quick.stream_silence_ms = 200;
     tuning_set(&quick);
@@ -370,7 +370,7 @@ who_says_nothing_after_the_handshake_is_closed(void **state)
     struct error e = ERROR_INIT;
     enum stream_type type;
     CLEANUP(buffer_free) struct buffer back = BUFFER_INIT(STREAM_PAYLOAD_MAX);
-    struct tuning quick = *tuning_get(), usual = quick;
+    struct tuning quick = tuning_get(), usual = quick;
     quick.handshake_ms = 300;
     quick.stream_hello_ms = 100;
     quick.stream_ping_ms = 100000;
