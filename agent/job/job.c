@@ -256,12 +256,12 @@ job_each(struct job_board *b, job_visit *visit, void *ctx)
             .restored = job->order.verb == JOB_RESTORE ? &job->restored : NULL,
             .rc = ended ? job->rc : RC_OK,
             .text = ended && job->rc != RC_OK ? job->e.text : "",
-            .remedy = job->remedy,
+            .remedy = ended ? job->remedy : "",
             .report = ended ? &job->report : NULL,
             .captured = captured ? &job->captured : NULL,
             .record = ended ? buffer_span(&job->record) : (struct span){0},
             .started = job->started,
-            .finished = job->finished,
+            .finished = ended ? job->finished : (struct wall){0},
         };
         visit(ctx, &status);
     }
