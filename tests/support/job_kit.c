@@ -203,6 +203,7 @@ take_result(void *ctx, const struct job_status *s)
     r->captured = s->captured != NULL ? *s->captured : (struct capture_result){.incomplete = false};
     r->warnings = s->report->warning_count;
     r->files_restored = s->restored != NULL ? atomic_load(&s->restored->files) : 0;
+    r->bytes_read = s->progress != NULL ? atomic_load(&s->progress->bytes_read) : 0;
     buffer_clear(&r->record);
     CHECK_OK(buffer_append(&r->record, s->record, &e), &e);
 }

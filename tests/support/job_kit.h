@@ -19,7 +19,7 @@ struct job_kit_result {
     char text[ERROR_TEXT_MAX], remedy[256];
     struct capture_result captured;
     size_t warnings;
-    uint64_t files_restored;
+    uint64_t files_restored, bytes_read;
     struct buffer record; /* of the last seal; freed with the kit */
 };
 
