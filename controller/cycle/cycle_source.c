@@ -107,15 +107,18 @@ struct agents {
     struct choice choice;
 };
 
+/* Stands for the sources of an agent that never told any: a record takes names only, and so no '*'. */
+#define UNTOLD "unknown"
+
 /* An enrolled agent that never told its sources must not be forgotten in silence. */
 static enum rc
 add_silent_agent(struct choice *choice, const char *agent, struct error *e)
 {
     struct cycle_source *s;
     const struct catalogue_source nothing = {
-        .agent = agent, .name = "*", .kind = "unknown", .required = true};
+        .agent = agent, .name = UNTOLD, .kind = "unknown", .required = true};
     TRY(add(choice->cycle, &nothing, &s, e));
-    s->state = is_selected(choice, agent, "*") ? CYCLE_SOURCE_FAILED : CYCLE_SOURCE_SKIPPED;
+    s->state = is_selected(choice, agent, UNTOLD) ? CYCLE_SOURCE_FAILED : CYCLE_SOURCE_SKIPPED;
     s->finished = choice->cycle->started;
     (void)snprintf(s->problem, sizeof s->problem,
                    s->state == CYCLE_SOURCE_FAILED ? "the agent has not told any source yet"
