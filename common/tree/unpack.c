@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/file.h>
 
 #include "common/sys/beneath.h"
 #include "common/tree/unpack_job.h"
@@ -230,6 +231,19 @@ release(struct unpack_job *job)
     buffer_free(&job->path);
 }
 
+/* Drafts are named after their items: two restores in one place would publish each other's half-written files. */
+static enum rc
+claim(const struct unpack_job *job, struct error *e)
+{
+    if (job->options->dry_run || flock(job->target, LOCK_EX | LOCK_NB) == 0)
+        return RC_OK;
+    if (errno != EWOULDBLOCK)
+        return RC_OK; /* a file system without locks */
+    return error_set(e, RC_AGAIN,
+                     "another restore is writing into this directory; wait for it, cancel it, or "
+                     "choose another directory");
+}
+
 static enum rc
 begin(struct unpack_job *job, struct blob_source *source, int target, struct error *e)
 {
@@ -239,6 +253,7 @@ begin(struct unpack_job *job, struct blob_source *source, int target, struct err
         return error_set(e, RC_NO_MEMORY, "restore");
     TRY_IN(beneath_open(target, ".", O_RDONLY | O_DIRECTORY, 0, &job->target, e), e,
            "the directory to restore into");
+    TRY(claim(job, e));
     return tree_reader_new(source, &job->reader, e);
 }
 

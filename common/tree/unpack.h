@@ -16,7 +16,8 @@
  * (mode 01700, ours) and finished.  After a power failure that comes before unpack() returns, files
  * written last may be short, which their size shows; when it has returned RC_OK, all is on the disk.
  *
- * Threads: one restore per call; several calls may run at once on different targets.
+ * Threads: one restore per call; several calls may run at once on different targets.  Another one on the same
+ * target, of whatever process, is refused with RC_AGAIN (flock on the directory).
  * Layer: common/tree.
  */
 #ifndef COMMON_TREE_UNPACK_H

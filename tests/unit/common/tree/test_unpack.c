@@ -453,6 +453,42 @@ swapping_directories_for_links_leads_nowhere(void **state)
     assert_true(s.swaps > 0);
 }
 
+/* What a second restore does while the first is reading. */
+struct second {
+    struct blob_source source; /* first: what the first restore reads from */
+    struct restored *r;
+    bool tried;
+    enum rc rc;
+};
+
+static enum rc
+get_and_restore_again(struct blob_source *source, const struct id *id, struct buffer *out,
+                      struct error *e)
+{
+    struct second *s = (struct second *)source;
+    struct blob_source *real = memstore_source(s->r->store);
+    if (!s->tried) {
+        s->tried = true;
+        s->rc = restore(s->r, UNPACK_REPLACE);
+    }
+    return real->get(real, id, out, e);
+}
+
+static void
+a_second_restore_into_the_same_directory_is_refused(void **state)
+{
+    struct restored *r = *state;
+    struct error e = ERROR_INIT;
+    struct second s = {.source = {.get = get_and_restore_again}, .r = r};
+    write_file(r, "a", "content", 0644);
+    pack(r);
+    CHECK_OK(restored_unpack(r, &s.source, UNPACK_KEEP, false, NULL, &e), &e);
+    assert_true(s.tried);
+    assert_int_equal(s.rc, RC_AGAIN);
+    check_equal(r);
+    assert_int_equal(restore(r, UNPACK_KEEP), RC_OK);
+}
+
 #define WITH_FIXTURE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int
@@ -470,6 +506,7 @@ main(void)
         WITH_FIXTURE(what_failed_is_added_later_without_a_trace),
         WITH_FIXTURE(a_store_that_does_not_answer_ends_it),
         WITH_FIXTURE(nobody_gets_no_setuid_program),
+        WITH_FIXTURE(a_second_restore_into_the_same_directory_is_refused),
         WITH_FIXTURE(swapping_directories_for_links_leads_nowhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
