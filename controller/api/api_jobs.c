@@ -99,6 +99,7 @@ api_job_status(struct api_call *call, struct error *e)
                                 : s.rc == RC_CANCELLED ? "cancelled"
                                                        : "failed");
     reply->final = s.final;
+    reply->code = (uint32_t)s.rc;
     reply->done = s.done;
     reply->total = s.total;
     reply->unit = message_text(s.unit);

@@ -159,14 +159,14 @@ judge(const struct follow *f, const Koffer__JobStatus *s, struct error *e)
         f->cli->exit = f->cancelled ? CLI_INTERRUPTED : CLI_FAILED;
         return error_set(e, RC_CANCELLED, "job %" PRIu64 " was cancelled", s->job);
     }
+    if (s->restored != NULL && s->restored->failed > 0)
+        f->cli->exit = CLI_INCOMPLETE; /* the rest is there */
     if (!text_equal(s->state, "done"))
-        return error_set(e, RC_IO, "%s%s%s",
-                         s->text[0] == '\0' ? "the job failed" : CLI_SAFE(s->text),
+        return error_set(e, s->code > RC_OK && s->code < RC_COUNT_ ? (enum rc)s->code : RC_IO,
+                         "%s%s%s", s->text[0] == '\0' ? "the job failed" : CLI_SAFE(s->text),
                          s->remedy[0] == '\0' ? "" : "; ", CLI_SAFE(s->remedy));
     if (damaged)
         return error_set(e, RC_CORRUPT, "the vault is damaged; see the lines above");
-    if (s->restored != NULL && s->restored->failed > 0)
-        f->cli->exit = CLI_INCOMPLETE;
     return RC_OK;
 }
 

@@ -301,9 +301,8 @@ cycle_step_result(void *runner, const char *agent, const Koffer__StepResult *res
     keep_notes(r, s, result);
     if (result->code == RC_OK)
         succeeded(r, s, result);
-    else if (result->code == RC_CANCELLED && r->running->cancelled &&
-             s->verb != KOFFER__STEP_VERB__STEP_RELEASE) {
-        end_step(r, s);
+    else if (r->running->cancelled && s->verb != KOFFER__STEP_VERB__STEP_RELEASE) {
+        end_step(r, s); /* however the step put it: it ended because it was told to */
         s->state = CYCLE_SOURCE_CANCELLED;
         s->finished = clock_wall();
         cycle_source_save(r, s);
