@@ -12,7 +12,7 @@ from host import Failed  # noqa: E402
 from koffer import Koffer, SOURCES, differences, missing_programs  # noqa: E402
 
 begun = time.monotonic() - float(sys.argv[2])
-LINES = 14  # of a command's output
+FIRST, LAST = 5, 11  # lines shown of a command's output
 
 
 def say(text):
@@ -23,10 +23,10 @@ def show(koffer, *words, timeout=120):
     """An operator's command and what it says."""
     print(f"\n  controller# koffer {' '.join(words)}")
     lines = koffer.cli(*words, timeout=timeout).rstrip().splitlines()
-    for line in lines[:LINES]:
+    if len(lines) > FIRST + LAST:
+        lines[FIRST:-LAST] = [f"... ({len(lines) - FIRST - LAST} lines)"]
+    for line in lines:
         print(f"    {line}")
-    if len(lines) > LINES:
-        print(f"    ... ({len(lines) - LINES} more lines)")
     sys.stdout.flush()
 
 

@@ -87,6 +87,8 @@ class Daemon:
         pid = wait_until(lambda: self.pid() or not self.running(), 5, "process of the daemon")
         if pid is not True:
             os.kill(pid, signal_number)
+        if signal_number != signal.SIGSTOP:
+            self.process.send_signal(signal.SIGCONT)  # nsenter stops together with its child, and then does not reap it
 
     def words(self, lines=15):
         return tail(pathlib.Path(self.log).read_text(errors="replace"), lines)
@@ -226,8 +228,14 @@ class Host:
 
     def close(self):
         """The power switch: everything in the host is killed by the kernel when its PID 1 ends."""
+        for daemon in self.daemons:
+            daemon.process.send_signal(signal.SIGCONT)  # one that stands still could not be buried
         self.unshare.stdin.close()
-        self.unshare.wait()
+        try:
+            self.unshare.wait(30)
+        except subprocess.TimeoutExpired:
+            self.unshare.kill()  # --kill-child: PID 1 goes with it
+            self.unshare.wait()
         self.unshare.stdout.close()
         for daemon in self.daemons:
             daemon.process.wait()

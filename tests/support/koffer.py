@@ -8,8 +8,10 @@
 
 What is spelled here (options, paths, keys of the configuration) is what docs/ promises to operators.
 """
+import contextlib
 import json
 import pathlib
+import signal
 
 import compare
 from host import Failed, wait_until
@@ -95,6 +97,16 @@ class Koffer:
             return self.connected() >= set(names)
         wait_until(all_connected_or_dead, seconds, f"connection of the agents {', '.join(names)}", every=0.1)
 
+    @contextlib.contextmanager
+    def standing_still(self, name):
+        """The agent does nothing meanwhile, so a cycle that is started cannot end."""
+        self.agents[name].send(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            if self.agents[name].running():
+                self.agents[name].send(signal.SIGCONT)
+
     def stop(self):
         for daemon in [*self.agents.values(), self.controller]:
             daemon.stop()
@@ -122,6 +134,11 @@ class Koffer:
         """Runs one that must become a full; returns its line of `koffer cycle list`."""
         self.cli("cycle", "start", "--wait", timeout=300)
         return self.newest_cycle()
+
+    def end_of_cycle(self, seconds=120):
+        """Waits for the newest cycle to be over, whatever became of it; returns its state."""
+        wait_until(lambda: self.newest_cycle()["finished"], seconds, "end of the cycle", every=0.2)
+        return self.newest_cycle()["state"]
 
     def newest_cycle(self):
         return self.json("cycle", "list")["cycles"][0]
