@@ -56,3 +56,14 @@ def koffer(cluster):
     running.set_up()
     yield running
     running.stop()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failure with Koffer's programs shows what its daemons said last; their logs do not outlive the run."""
+    report = (yield).get_result()
+    koffer = getattr(item, "funcargs", {}).get("koffer")
+    if report.failed and koffer:
+        for name, daemon in koffer.daemons().items():
+            state = "runs" if daemon.running() else f"ended with {daemon.process.returncode}"
+            report.sections.append((f"{name} ({state})", daemon.words(25)))

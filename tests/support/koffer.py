@@ -107,9 +107,17 @@ class Koffer:
             if self.agents[name].running():
                 self.agents[name].send(signal.SIGCONT)
 
+    def daemons(self):
+        agents = {f"koffer-agent on {name}": daemon for name, daemon in self.agents.items()}
+        return {**agents, "koffer-controller": self.controller} if self.controller else agents
+
     def stop(self):
-        for daemon in [*self.agents.values(), self.controller]:
-            daemon.stop()
+        """All of them; one that had ended before, or ends otherwise than well, fails the test run."""
+        ended = {name: daemon.process.returncode for name, daemon in self.daemons().items() if not daemon.running()}
+        stopped = {name: daemon.stop() for name, daemon in self.daemons().items()}
+        if ended or any(stopped.values()):
+            raise Failed(f"ended by themselves: {ended}; exit statuses when stopped: {stopped}\n"
+                         + "\n".join(self.daemons()[name].words() for name in stopped if ended.get(name) or stopped[name]))
 
     def vault(self):
         """Where the vault is on the machine."""
