@@ -155,18 +155,22 @@ find_content(struct finisher *f, const struct event *event, struct content *out,
     }
 }
 
-static struct node_entry
-entry_of(struct finisher *f, const struct event_found *found)
+static enum rc
+entry_of(struct finisher *f, const struct event_found *found, struct node_entry *out,
+         struct error *e)
 {
-    return (struct node_entry){
+    struct span user, group;
+    TRY(owners_user(f->owners, found->uid, &user, e));
+    TRY(owners_group(f->owners, found->gid, &group, e));
+    *out = (struct node_entry){
         .name = span_of(found->name, strlen(found->name)),
         .type = found->type,
         .flags = found->flags,
         .mode = found->mode,
         .uid = found->uid,
         .gid = found->gid,
-        .user = owners_user(f->owners, found->uid),
-        .group = owners_group(f->owners, found->gid),
+        .user = user,
+        .group = group,
         .mtime = found->mtime.seconds,
         .mtime_ns = found->mtime.ns,
         .link = found->link,
@@ -176,6 +180,7 @@ entry_of(struct finisher *f, const struct event_found *found)
         .major = found->device_major,
         .minor = found->device_minor,
     };
+    return RC_OK;
 }
 
 static void
@@ -259,7 +264,8 @@ take_entry(struct finisher *f, struct event *event, struct error *e)
 {
     struct content content;
     TRY(find_content(f, event, &content, e));
-    struct node_entry entry = entry_of(f, event->found);
+    struct node_entry entry;
+    TRY(entry_of(f, event->found, &entry, e));
     entry.pieces = content.pieces;
     entry.piece_count = content.count;
     entry.size = event->content == EVENT_IN_SLOT || event->content == EVENT_COLLECTED
@@ -310,7 +316,8 @@ take_leave(struct finisher *f, const struct event *event, struct error *e)
         f->o.outcome->root = ref;
         return RC_OK;
     }
-    struct node_entry entry = entry_of(f, event->found);
+    struct node_entry entry;
+    TRY(entry_of(f, event->found, &entry, e));
     entry.directory = ref;
     return add_entry(f, &entry, e);
 }

@@ -1,6 +1,7 @@
 /* owners.c -- an open hash over getpwuid_r and getgrgid_r.  See owners.h. */
 #include "agent/capture/owners.h"
 
+#include <errno.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdbool.h>
@@ -61,49 +62,59 @@ kept_name(const char *name)
     return name != NULL && strlen(name) <= LIMIT_NAME ? strdup(name) : NULL;
 }
 
-static char *
-ask_user(struct owners *o, uint32_t uid)
+/* *out: NULL when there is none.  An errno, 0 when the question was answered. */
+typedef int ask(struct owners *o, uint32_t number, char **out);
+
+static int
+ask_user(struct owners *o, uint32_t uid, char **out)
 {
     struct passwd entry, *found = NULL;
-    (void)getpwuid_r(uid, &entry, o->answer, sizeof o->answer, &found);
-    return found != NULL ? kept_name(found->pw_name) : NULL;
+    int failure = getpwuid_r(uid, &entry, o->answer, sizeof o->answer, &found);
+    *out = found != NULL ? kept_name(found->pw_name) : NULL;
+    return failure;
 }
 
-static char *
-ask_group(struct owners *o, uint32_t gid)
+static int
+ask_group(struct owners *o, uint32_t gid, char **out)
 {
     struct group entry, *found = NULL;
-    (void)getgrgid_r(gid, &entry, o->answer, sizeof o->answer, &found);
-    return found != NULL ? kept_name(found->gr_name) : NULL;
+    int failure = getgrgid_r(gid, &entry, o->answer, sizeof o->answer, &found);
+    *out = found != NULL ? kept_name(found->gr_name) : NULL;
+    return failure;
 }
 
-static struct span
-look_up(struct owners *o, struct owner_table *t, uint32_t number,
-        char *(*ask)(struct owners *o, uint32_t number))
+static enum rc
+look_up(struct owners *o, struct owner_table *t, uint32_t number, ask *question, struct span *out,
+        struct error *e)
 {
     size_t at = number % SLOTS;
     while (t->slots[at].known && t->slots[at].number != number)
         at = (at + 1) % SLOTS;
     if (!t->slots[at].known) {
+        char *answer;
+        errno = question(o, number, &answer);
+        if (answer == NULL && (errno == EMFILE || errno == ENFILE || errno == ENOMEM))
+            return error_errno(e, "ask for the name of owner %u", number);
         if (t->used == SLOTS_USED_MAX) {
             forget(t);
             at = number % SLOTS;
         }
-        t->slots[at] = (struct owner){.known = true, .number = number, .name = ask(o, number)};
+        t->slots[at] = (struct owner){.known = true, .number = number, .name = answer};
         t->used++;
     }
     const char *name = t->slots[at].name;
-    return name != NULL ? span_of(name, strlen(name)) : span_of(NULL, 0);
+    *out = span_of(name, name != NULL ? strlen(name) : 0);
+    return RC_OK;
 }
 
-struct span
-owners_user(struct owners *o, uint32_t uid)
+enum rc
+owners_user(struct owners *o, uint32_t uid, struct span *out, struct error *e)
 {
-    return look_up(o, &o->users, uid, ask_user);
+    return look_up(o, &o->users, uid, ask_user, out, e);
 }
 
-struct span
-owners_group(struct owners *o, uint32_t gid)
+enum rc
+owners_group(struct owners *o, uint32_t gid, struct span *out, struct error *e)
 {
-    return look_up(o, &o->groups, gid, ask_group);
+    return look_up(o, &o->groups, gid, ask_group, out, e);
 }

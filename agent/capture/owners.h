@@ -19,8 +19,9 @@ enum rc owners_new(struct owners **out, struct error *e);
 void owners_free(struct owners *o);
 DEFINE_FREEP(owners)
 
-/* Empty when there is no name.  Borrowed until the next question of the same kind. */
-struct span owners_user(struct owners *o, uint32_t uid);
-struct span owners_group(struct owners *o, uint32_t gid);
+/* Empty when there is no name.  Borrowed until the next question of the same kind.  An error only
+ * when we could not ask for want of memory or descriptors: "no name" would be untrue. */
+enum rc owners_user(struct owners *o, uint32_t uid, struct span *out, struct error *e);
+enum rc owners_group(struct owners *o, uint32_t gid, struct span *out, struct error *e);
 
 #endif
