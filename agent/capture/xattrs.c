@@ -66,13 +66,14 @@ xattrs_copy(const struct node_xattr *list, size_t count, struct xattrs *out, str
 static enum rc
 read_value(struct place p, const char *name, struct buffer *values, ssize_t *len, struct error *e)
 {
-    if (buffer_reserve(values, LIMIT_XATTR_VALUE, e) != RC_OK)
-        return error_set(e, RC_UNSUPPORTED, "more than %d bytes of attributes", XATTRS_BYTES_MAX);
+    TRY(buffer_reserve(values, LIMIT_XATTR_VALUE, e));
     *len = get_value(p, name, values->data + values->len, LIMIT_XATTR_VALUE);
     if (*len < 0 && errno != ENODATA)
         return error_errno(e, "attribute '%s'", name);
     if (*len > 0)
         values->len += (size_t)*len;
+    if (values->len > XATTRS_BYTES_MAX)
+        return error_set(e, RC_UNSUPPORTED, "more than %d bytes of attributes", XATTRS_BYTES_MAX);
     return RC_OK;
 }
 
