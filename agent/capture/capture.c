@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/capture/capture_limits.h"
 #include "agent/capture/made.h"
+#include "agent/capture/names.h"
 #include "agent/capture/scan.h"
 
 struct capture {
@@ -19,7 +21,8 @@ struct capture {
     struct memory *memory;
     struct intake intake;
     struct fingerprint_key fingerprint;
-    bool finished;
+    struct capture_limits limits;
+    bool finished, whole; /* asked to end; ended well */
 };
 
 static struct capture *
@@ -88,7 +91,7 @@ make_parts(struct capture *c, struct error *e)
 {
     TRY(paths_new(&c->paths, e));
     TRY(made_new(&c->made, e));
-    TRY(links_new(&c->links, e));
+    TRY(links_new(c->limits.link_pieces, &c->links, e));
     TRY(fingerprint_key_derive(c->o.domain, &c->fingerprint, e));
     open_memories(c);
     TRY(pipeline_start(&c->o, c->writer, &c->pipeline, e));
@@ -104,10 +107,20 @@ make_parts(struct capture *c, struct error *e)
 enum rc
 capture_begin(const struct capture_options *options, struct capture **out, struct error *e)
 {
+    static const struct capture_limits limits = {.names_bytes = NAMES_BYTES_MAX,
+                                                 .link_pieces = LINKS_PIECES_MAX};
+    return capture_limits_begin(options, &limits, out, e);
+}
+
+enum rc
+capture_limits_begin(const struct capture_options *options, const struct capture_limits *limits,
+                     struct capture **out, struct error *e)
+{
     CLEANUP(capture_freep) struct capture *c = calloc(1, sizeof *c);
     if (c == NULL)
         return error_set(e, RC_NO_MEMORY, "capture");
     c->o = *options;
+    c->limits = *limits;
     c->collector = (struct source_collector){
         .made = collect_made, .path = collect_path, .phase = collect_phase};
     TRY(make_parts(c, e));
@@ -139,8 +152,11 @@ tell_root(struct capture *c, enum event_kind kind, struct error *e)
 static enum rc
 tell_archive(struct capture *c, struct scan_result *scanned, struct error *e)
 {
-    const struct scan_options scan = {
-        .intake = &c->intake, .memory = c->memory, .paths = c->paths, .progress = c->o.progress};
+    const struct scan_options scan = {.intake = &c->intake,
+                                      .memory = c->memory,
+                                      .paths = c->paths,
+                                      .names_bytes = c->limits.names_bytes,
+                                      .progress = c->o.progress};
     TRY(tell_root(c, EVENT_ENTER, e));
     TRY(made_tell(c->made, c->outlet, e));
     TRY(scan_run(&scan, scanned, e));
@@ -168,12 +184,15 @@ capture_finish(struct capture *c, struct capture_result *result, struct error *e
     result->totals.vanished = c->intake.vanished;
     result->totals.unreadable += scanned.unreadable;
     result->incomplete = result->totals.unreadable > 0 || c->o.report->incomplete;
+    c->whole = true;
     return RC_OK;
 }
 
 enum rc
 capture_remember(struct capture *c, struct error *e)
 {
+    if (!c->whole)
+        return error_set(e, RC_INVALID, "a capture that did not end well is not remembered");
     return c->writer != NULL ? memory_writer_publish(c->writer, e) : RC_OK;
 }
 

@@ -18,7 +18,9 @@
  *
  * A file that changes while it is read is read again, at most CAPTURE_REREADS times, then kept and
  * flagged fuzzy.  One that cannot be read (EACCES, EIO) is flagged unreadable, reported by name,
- * and makes the archive incomplete.  One that vanished is counted.
+ * and makes the archive incomplete.  One that vanished is counted; but a path that the source asked
+ * for and that vanished makes the archive incomplete.  Our own want of memory or descriptors fails
+ * the capture: it never makes an archive smaller.
  *
  * Memory file: what was captured, in walking order (docs/formats/memory.md).  It belongs to one
  * vault epoch; it is used only when vault and epoch are the same, and replaced only when the
@@ -85,7 +87,8 @@ struct capture;
 enum rc capture_begin(const struct capture_options *options, struct capture **out, struct error *e);
 struct source_collector *capture_collector(struct capture *c);
 enum rc capture_finish(struct capture *c, struct capture_result *result, struct error *e);
-/* The archive was committed: the new memory replaces the old, durably.  RC_OK also when there is
+/* The archive was committed: the new memory replaces the old, durably.  RC_INVALID unless
+ * capture_finish was RC_OK.  RC_OK also when there is
  * none to keep, because it could not be written: the report has a warning then. */
 enum rc capture_remember(struct capture *c, struct error *e);
 void capture_free(struct capture *c); /* aborts what still runs; removes the unused new memory */

@@ -68,7 +68,9 @@ intake_read(struct intake *in, const struct intake_file *file, const struct stat
         return error_errno(e, "open '%s'", file->path);
     if (r.fd < 0 && !is_gone(errno))
         return tell_unopened(&r, e);
-    if (r.fd < 0 || fstat(r.fd, &r.st) != 0 || !S_ISREG(r.st.st_mode)) {
+    if (r.fd >= 0 && fstat(r.fd, &r.st) != 0)
+        return tell_unopened(&r, e);
+    if (r.fd < 0 || !S_ISREG(r.st.st_mode)) {
         in->vanished++;
         return RC_OK;
     }

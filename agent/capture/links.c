@@ -17,18 +17,19 @@ struct link {
 
 struct links {
     struct link *buckets[BUCKETS];
-    size_t cost; /* in pieces, at most LINKS_PIECES_MAX */
+    size_t cost, cost_max; /* in pieces */
     int *free_slots;
     size_t free_count, free_room;
     int next_slot;
 };
 
 enum rc
-links_new(struct links **out, struct error *e)
+links_new(size_t pieces_max, struct links **out, struct error *e)
 {
     struct links *l = calloc(1, sizeof *l);
     if (l == NULL)
         return error_set(e, RC_NO_MEMORY, "table of hard links");
+    l->cost_max = pieces_max;
     *out = l;
     return RC_OK;
 }
@@ -121,7 +122,7 @@ links_add(struct links *l, const struct event_found *found, nlink_t names)
     size_t cost = 1 + (size_t)(found->size / BYTES_PER_PIECE < TREE_INLINE_PIECES
                                    ? found->size / BYTES_PER_PIECE
                                    : TREE_INLINE_PIECES);
-    if (names < 2 || l->cost + cost > LINKS_PIECES_MAX)
+    if (names < 2 || l->cost + cost > l->cost_max)
         return EVENT_NO_SLOT;
     struct link *link = malloc(sizeof *link);
     struct error ignored = ERROR_INIT;

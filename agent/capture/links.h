@@ -16,7 +16,8 @@
 enum { LINKS_PIECES_MAX = 128 * 1024 };
 
 struct links;
-enum rc links_new(struct links **out, struct error *e);
+/* `pieces_max`: LINKS_PIECES_MAX, less in tests. */
+enum rc links_new(size_t pieces_max, struct links **out, struct error *e);
 void links_free(struct links *l);
 DEFINE_FREEP(links)
 

@@ -38,7 +38,6 @@ empty_node(struct paths_node *node)
     }
     free(node->children);
     free(node->name);
-    free(node->phase);
 }
 
 void
@@ -69,14 +68,6 @@ place_of(const struct paths_node *node, const char *name)
             high = middle;
     }
     return low;
-}
-
-const struct paths_node *
-paths_child(const struct paths_node *node, const char *name)
-{
-    size_t at = place_of(node, name);
-    return at < node->count && strcmp(node->children[at]->name, name) == 0 ? node->children[at]
-                                                                           : NULL;
 }
 
 static enum rc
@@ -125,8 +116,6 @@ ask_for(struct paths *p, const char *path, const struct paths_scope *scope, stru
     *added = *scope;
     added->next = node->scopes;
     node->scopes = added;
-    if (node->phase == NULL && asprintf(&node->phase, "read %s", path[0] != '\0' ? path : "/") < 0)
-        node->phase = NULL;
     return RC_OK;
 }
 

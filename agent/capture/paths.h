@@ -26,7 +26,6 @@ struct paths_scope { /* one path that was asked for */
 struct paths_node {
     char *name;
     struct paths_scope *scopes;   /* NULL: only on the way to others */
-    char *phase;                  /* "read /var/spool/imap", when there are scopes */
     struct paths_node **children; /* ascending by name */
     size_t count;
 };
@@ -39,7 +38,5 @@ DEFINE_FREEP(paths)
 enum rc paths_add(struct paths *p, const char *path, bool cross, source_exclude *exclude,
                   void *exclude_ctx, struct error *e);
 const struct paths_node *paths_root(const struct paths *p);
-/* NULL: no such child. */
-const struct paths_node *paths_child(const struct paths_node *node, const char *name);
 
 #endif

@@ -53,11 +53,34 @@ crosses(const struct scan_reason *reason)
 static enum rc scan_entry(struct scan *s, const struct scan_place *in, const char *name,
                           const struct paths_node *child, struct error *e);
 
+/* The paths asked for in this directory, from *next on, whose names come before `name` (NULL: all)
+ * and that its list did not have: looked at by name, which says whether they are gone. */
 static enum rc
-scan_on_the_way(struct scan *s, const struct scan_place *in, struct error *e)
+scan_unlisted(struct scan *s, const struct scan_place *in, const char *name, size_t *next,
+              struct error *e)
 {
-    for (size_t i = 0; in->node != NULL && i < in->node->count; i++)
-        TRY(scan_entry(s, in, in->node->children[i]->name, in->node->children[i], e));
+    for (; in->node != NULL && *next < in->node->count; ++*next) {
+        const struct paths_node *child = in->node->children[*next];
+        if (name != NULL && strcmp(child->name, name) >= 0)
+            break;
+        TRY(scan_entry(s, in, child->name, child, e));
+    }
+    return RC_OK;
+}
+
+static enum rc
+scan_names(struct scan *s, const struct scan_place *in, const struct names *names, size_t *next,
+           struct error *e)
+{
+    for (size_t i = 0; i < names->count; i++) {
+        const char *name = names_at(names, i);
+        const struct paths_node *child = NULL;
+        TRY(scan_unlisted(s, in, name, next, e));
+        if (in->node != NULL && *next < in->node->count &&
+            strcmp(in->node->children[*next]->name, name) == 0)
+            child = in->node->children[(*next)++];
+        TRY(scan_entry(s, in, name, child, e));
+    }
     return RC_OK;
 }
 
@@ -65,22 +88,21 @@ scan_on_the_way(struct scan *s, const struct scan_place *in, struct error *e)
 static enum rc
 scan_whole(struct scan *s, const struct scan_place *in, bool *complete, struct error *e)
 {
-    CLEANUP(names_free) struct names names = NAMES_INIT;
-    struct error why = ERROR_INIT;
-    if (names_read(&names, in->fd, &why) != RC_OK) {
-        if (why.code == RC_NO_MEMORY) {
+    CLEANUP(names_free) struct names names = NAMES_INIT(s->o.names_bytes);
+    size_t next = 0;
+    for (bool more = true; more;) {
+        struct error why = ERROR_INIT;
+        enum rc rc = names_next(&names, in->fd, &more, &why);
+        if (rc == RC_NO_MEMORY) {
             *e = why;
-            return why.code;
+            return rc;
         }
-        *complete = false;
-        intake_complain(s->o.intake, scan_item_path(s), why.text);
+        if (rc != RC_OK && *complete)
+            intake_complain(s->o.intake, scan_item_path(s), why.text);
+        *complete = *complete && rc == RC_OK;
+        TRY(scan_names(s, in, &names, &next, e));
     }
-    for (size_t i = 0; i < names.count; i++) {
-        const char *name = names_at(&names, i);
-        const struct paths_node *child = in->node != NULL ? paths_child(in->node, name) : NULL;
-        TRY(scan_entry(s, in, name, child, e));
-    }
-    return RC_OK;
+    return scan_unlisted(s, in, NULL, &next, e);
 }
 
 static enum rc
@@ -97,7 +119,7 @@ scan_inside(struct scan *s, const struct scan_place *in, struct event_found *fou
     if (in->reason != NULL)
         TRY(scan_whole(s, in, &complete, e));
     else
-        TRY(scan_on_the_way(s, in, e));
+        TRY(scan_unlisted(s, in, NULL, &(size_t){0}, e));
     found->flags |= complete ? 0 : NODE_UNREADABLE;
     return RC_OK;
 }
@@ -144,7 +166,7 @@ is_foreign(struct scan *s, const struct scan_place *in, const struct paths_node 
     if (st->st_dev == in->device || in->reason == NULL || crosses(in->reason) ||
         (child != NULL && child->scopes != NULL))
         return false;
-    if (!scan_mount_is_kernels(fd))
+    if (!scan_mount_is_kernels(fd, scan_item_path(s)))
         source_report_warn(s->o.intake->report,
                            "'%s' is another file system and was left out; list it as a path of "
                            "its own, or let the source cross file systems",
@@ -182,18 +204,27 @@ scan_directory(struct scan *s, const struct scan_place *in, const char *name,
     return rc;
 }
 
+static void
+show_phase(struct scan *s)
+{
+    char phase[CAPTURE_PHASE_SIZE];
+    (void)snprintf(phase, sizeof phase, "read %s", scan_item_path(s));
+    capture_progress_say(s->o.progress, phase);
+}
+
 static enum rc
 scan_found(struct scan *s, const struct scan_place *in, const char *name,
            const struct paths_node *child, struct error *e)
 {
     struct stat st;
+    s->wanted = child != NULL;
     if (fstatat(in->fd, name, &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) != 0)
         return scan_item_lost(s, e);
     bool asked = child != NULL && child->scopes != NULL;
     const struct scan_reason own = {.node = child, .outer = in->reason};
     const struct scan_reason *reason = asked ? &own : in->reason;
-    if (asked && child->phase != NULL)
-        capture_progress_say(s->o.progress, child->phase);
+    if (asked)
+        show_phase(s);
     if (!asked && excluded(in->reason, scan_item_path(s), name, st.st_mode)) {
         if (child == NULL)
             return RC_OK;
@@ -201,10 +232,10 @@ scan_found(struct scan *s, const struct scan_place *in, const char *name,
     }
     if (S_ISDIR(st.st_mode))
         return scan_directory(s, in, name, child, reason, e);
-    if (reason == NULL) /* there was a directory when the path was asked for */
-        s->o.intake->vanished++;
-    if (reason == NULL)
+    if (reason == NULL) { /* there was a directory when the path was asked for */
+        scan_item_gone(s);
         return RC_OK;
+    }
     return S_ISREG(st.st_mode) ? scan_item_file(s, in, name, &st, e)
                                : scan_item_other(s, in, name, &st, e);
 }

@@ -4,7 +4,7 @@
  * Tells fs/ of the archive: the directories on the way to the paths asked for with their own
  * metadata, the paths themselves with everything below them.  What another file system is mounted
  * on is kept as an empty directory, with a warning unless the mounted one is the kernel's own
- * (proc, sysfs, tmpfs ...). Nothing is followed: every directory is opened from its parent's
+ * (scan_mount.h).  Nothing is followed: every directory is opened from its parent's
  * descriptor.
  *
  * Threads: the scanner's.  Layer: agent/capture.
@@ -20,6 +20,7 @@ struct scan_options {
     struct intake *intake;
     struct memory *memory; /* NULL: none */
     const struct paths *paths;
+    size_t names_bytes; /* names.h */
     struct capture_progress *progress;
 };
 

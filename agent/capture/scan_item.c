@@ -25,11 +25,22 @@ tell(struct scan *s, struct event_found *found, enum event_content content, stru
     return outlet_tell(s->o.intake->outlet, event, e);
 }
 
+void
+scan_item_gone(struct scan *s)
+{
+    if (!s->wanted) {
+        s->o.intake->vanished++;
+        return;
+    }
+    intake_complain(s->o.intake, scan_item_path(s), "it was asked for and is gone");
+    s->result->unreadable++;
+}
+
 enum rc
 scan_item_lost(struct scan *s, struct error *e)
 {
     if (errno == ENOENT || errno == ESTALE || errno == ENOTDIR || errno == ELOOP) {
-        s->o.intake->vanished++;
+        scan_item_gone(s);
         return RC_OK;
     }
     if (intake_is_our_failure(errno))
@@ -105,7 +116,13 @@ scan_item_file(struct scan *s, const struct scan_place *in, const char *name, co
         return tell_link(s, name, st, slot, last, e);
     const struct intake_file file = {
         .dirfd = in->fd, .name = name, .path = scan_item_path(s), .before = before};
-    return intake_read(s->o.intake, &file, st, e);
+    uint64_t vanished = s->o.intake->vanished;
+    TRY(intake_read(s->o.intake, &file, st, e));
+    if (s->wanted && s->o.intake->vanished > vanished) {
+        s->o.intake->vanished = vanished;
+        scan_item_gone(s);
+    }
+    return RC_OK;
 }
 
 enum rc

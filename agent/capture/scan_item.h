@@ -18,6 +18,7 @@ struct scan {
     struct scan_result *result;
     struct buffer path; /* of the entry at hand, NUL-terminated behind `len` */
     unsigned depth;
+    bool wanted; /* the entry at hand, or something in it, was asked for by its path */
 };
 
 /* One directory that is open. */
@@ -30,7 +31,10 @@ struct scan_place {
 
 /* Of the entry at hand, on the host. */
 const char *scan_item_path(const struct scan *s);
-/* Something that has no entry, for errno's reason: it is gone (counted) or cannot be looked at. */
+/* It is not there any more: counted.  But what was asked for by its path was there a moment ago, and
+ * an archive without it is incomplete. */
+void scan_item_gone(struct scan *s);
+/* Something that has no entry, for errno's reason: it is gone or cannot be looked at. */
 enum rc scan_item_lost(struct scan *s, struct error *e);
 /* A regular file: unchanged, another name of one that was read, or to be read. */
 enum rc scan_item_file(struct scan *s, const struct scan_place *in, const char *name,

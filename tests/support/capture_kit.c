@@ -108,7 +108,10 @@ capture_kit_run(struct capture_kit *kit, struct error *e)
     memset(&kit->progress, 0, sizeof kit->progress);
     kit->report.arena = kit->arena;
     kit->store.asked = kit->store.puts = kit->store.put_bytes = kit->store.calls = 0;
-    TRY(capture_begin(&kit->options, &c, e));
+    if (kit->limits.names_bytes > 0)
+        TRY(capture_limits_begin(&kit->options, &kit->limits, &c, e));
+    else
+        TRY(capture_begin(&kit->options, &c, e));
     TRY(deliver(kit, capture_collector(c), e));
     TRY(capture_finish(c, &kit->result, e));
     return kit->forget ? RC_OK : capture_remember(c, e);

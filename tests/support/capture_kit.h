@@ -10,6 +10,7 @@
 #define TESTS_SUPPORT_CAPTURE_KIT_H
 
 #include "agent/capture/capture.h"
+#include "agent/capture/capture_limits.h"
 #include "tests/support/memstore.h"
 
 struct capture_kit;
@@ -34,6 +35,7 @@ struct capture_kit {
     struct source_report report;      /* of the last run */
     struct capture_progress progress; /* of the last run */
     struct capture_options options;   /* change before a run */
+    struct capture_limits limits;     /* other bounds than usual, when set */
     struct capture_result result;     /* of the last run */
     bool cross, forget;               /* of paths; do not remember */
     void *test;                       /* of the test */

@@ -50,6 +50,47 @@ what_changes_after_it_was_listed_is_taken_as_it_is_then(void **state)
     assert_int_equal(st.st_size, 1 << 20);
 }
 
+static enum rc
+deliver_then_lose(struct capture_kit *kit, struct source_collector *c, struct error *e)
+{
+    static const char *const paths[] = {"lost file", "lost directory/inner", "kept"};
+    char path[128];
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        (void)snprintf(path, sizeof path, "%s/%s", kit->source, paths[i]);
+        TRY(c->path(c, path, false, NULL, NULL, e));
+    }
+    if (kit->cross) /* the directory that they lie in, too */
+        TRY(c->path(c, kit->source, false, NULL, NULL, e));
+    assert_int_equal(unlinkat(kit->source_fd, "lost file", 0), 0);
+    assert_int_equal(unlinkat(kit->source_fd, "lost directory/inner", 0), 0);
+    assert_int_equal(unlinkat(kit->source_fd, "lost directory", AT_REMOVEDIR), 0);
+    return RC_OK;
+}
+
+/* Not like a file somewhere below: the operator asked for these by name. */
+static void
+a_path_that_was_asked_for_and_is_gone_makes_the_archive_incomplete(void **state)
+{
+    (void)state;
+    CLEANUP(capture_kit_freep) struct capture_kit *kit = capture_kit_new();
+    struct error e = ERROR_INIT;
+    kit->deliver = deliver_then_lose;
+    for (int whole = 0; whole < 2; whole++) {
+        kit->cross = whole != 0;
+        capture_kit_write_text(kit, "lost file", "l");
+        assert_int_equal(mkdirat(kit->source_fd, "lost directory", 0700), 0);
+        capture_kit_write_text(kit, "lost directory/inner", "l");
+        capture_kit_write_text(kit, "kept", "k");
+        CHECK_OK(capture_kit_run(kit, &e), &e);
+        assert_true(kit->result.incomplete);
+        assert_int_equal(kit->result.totals.files, 1);
+        assert_int_equal(kit->result.totals.unreadable, 2);
+        assert_int_equal(kit->report.warning_count, 2);
+        assert_non_null(strstr(kit->report.warnings[0], "/lost directory'"));
+        assert_non_null(strstr(kit->report.warnings[1], "/lost file'"));
+    }
+}
+
 /* Files of sysfs claim 4096 bytes and have fewer: to us they shrink during every reading. */
 #define NEVER_AS_LONG_AS_IT_SAYS "/sys/devices/system/cpu/possible"
 
@@ -138,6 +179,26 @@ what_may_not_be_read_is_named_and_makes_the_archive_incomplete(void **state)
 }
 
 static void
+a_capture_that_failed_is_never_remembered(void **state)
+{
+    (void)state;
+    CLEANUP(capture_kit_freep) struct capture_kit *kit = capture_kit_new();
+    struct error e = ERROR_INIT;
+    CLEANUP(capture_freep) struct capture *c = NULL;
+    capture_kit_write_text(kit, "file", "x");
+    kit->report.arena = kit->arena;
+    CHECK_OK(capture_begin(&kit->options, &c, &e), &e);
+    CHECK_RC(capture_remember(c, &e), RC_INVALID);
+    CHECK_OK(capture_collector(c)->path(capture_collector(c), kit->source, false, NULL, NULL, &e),
+             &e);
+    kit->store.calls = 0;
+    kit->store.fail_at = 1;
+    CHECK_RC(capture_finish(c, &kit->result, &e), RC_IO);
+    CHECK_RC(capture_remember(c, &e), RC_INVALID);
+    assert_int_equal(faccessat(kit->fd, "memory", F_OK, 0), -1);
+}
+
+static void
 a_memory_that_cannot_be_written_costs_a_warning(void **state)
 {
     (void)state;
@@ -155,8 +216,10 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_changes_after_it_was_listed_is_taken_as_it_is_then),
+        cmocka_unit_test(a_path_that_was_asked_for_and_is_gone_makes_the_archive_incomplete),
         cmocka_unit_test(a_restless_file_is_read_again_then_flagged_fuzzy),
         cmocka_unit_test(what_may_not_be_read_is_named_and_makes_the_archive_incomplete),
+        cmocka_unit_test(a_capture_that_failed_is_never_remembered),
         cmocka_unit_test(a_memory_that_cannot_be_written_costs_a_warning),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
