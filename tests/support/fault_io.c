@@ -2,6 +2,7 @@
 #undef _FORTIFY_SOURCE /* its inline forms would be redefined here */
 #include "tests/support/fault_io.h"
 
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +21,9 @@ static atomic_bool armed, sticky, short_write, fired;
 static atomic_uint target, count;
 static atomic_int error_number;
 static atomic_bool written[FDS];
+static _Atomic(ino_t) broken;
+static _Atomic(off_t) broken_from;
+static atomic_int broken_error;
 
 static void
 arm(unsigned n, int number, bool stays, bool shorten)
@@ -61,6 +65,29 @@ unsigned
 fault_io_count(void)
 {
     return atomic_load(&count);
+}
+
+void
+fault_io_break(ino_t inode, off_t offset, int number)
+{
+    atomic_store(&broken_from, offset);
+    atomic_store(&broken_error, number);
+    atomic_store(&broken, inode);
+}
+
+/* How much of `len` bytes at `at` can be read; -1 and errno: nothing. */
+static ssize_t
+readable(int fd, size_t len, off_t at)
+{
+    struct stat about;
+    ino_t inode = atomic_load(&broken);
+    off_t from = atomic_load(&broken_from);
+    if (inode == 0 || fstat(fd, &about) != 0 || about.st_ino != inode || at + (off_t)len <= from)
+        return (ssize_t)len;
+    if (at < from)
+        return (ssize_t)(from - at);
+    errno = atomic_load(&broken_error);
+    return -1;
 }
 
 /* Counts one change; true when its turn has come. */
@@ -209,6 +236,38 @@ pwrite64(int fd, const void *bytes, size_t len, off64_t at)
     REAL(ssize_t, pwrite64, int, const void *, size_t, off64_t);
     ssize_t part = allowed(fd, len);
     return part < 0 ? -1 : real(fd, bytes, (size_t)part, at);
+}
+
+ssize_t
+read(int fd, void *bytes, size_t len)
+{
+    REAL(ssize_t, read, int, void *, size_t);
+    ssize_t part =
+        atomic_load(&broken) == 0 ? (ssize_t)len : readable(fd, len, lseek(fd, 0, SEEK_CUR));
+    return part < 0 ? -1 : real(fd, bytes, (size_t)part);
+}
+
+ssize_t
+pread(int fd, void *bytes, size_t len, off_t at)
+{
+    REAL(ssize_t, pread, int, void *, size_t, off_t);
+    ssize_t part = readable(fd, len, at);
+    return part < 0 ? -1 : real(fd, bytes, (size_t)part, at);
+}
+
+ssize_t
+pread64(int fd, void *bytes, size_t len, off64_t at)
+{
+    REAL(ssize_t, pread64, int, void *, size_t, off64_t);
+    ssize_t part = readable(fd, len, at);
+    return part < 0 ? -1 : real(fd, bytes, (size_t)part, at);
+}
+
+ssize_t
+getdents64(int fd, void *entries, size_t len)
+{
+    REAL(ssize_t, getdents64, int, void *, size_t);
+    return readable(fd, len, 0) != (ssize_t)len ? -1 : real(fd, entries, len);
 }
 
 /* LMDB's way to write neighbouring pages.  Coming short here means: part of the first piece only. */

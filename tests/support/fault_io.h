@@ -15,12 +15,16 @@
  * Changes are: opens that create or truncate, writes and closes of regular files that were written,
  * syncs, renames, links, unlinks, directories made, truncations, allocations.  Descriptors 0 to 2
  * are left alone.  A call that fails does nothing, except close, which closes all the same.
+ *
+ * Reads are no changes and are not counted; one file or directory can be broken instead, as by a bad
+ * place on its disk.
  * Threads: any; the count is common to all.
  */
 #ifndef TESTS_SUPPORT_FAULT_IO_H
 #define TESTS_SUPPORT_FAULT_IO_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 /* From now on the n-th change (1 is the first) fails with `error_number`; with `sticky` the later
  * ones too.  n == 0 only counts. */
@@ -31,5 +35,10 @@ void fault_io_disarm(void);
 /* Since the last arming: did a change fail or come short?  How many were there? */
 bool fault_io_fired(void);
 unsigned fault_io_count(void);
+
+/* From now on reading (read, pread, getdents64) what has this inode number fails with
+ * `error_number`, at `offset` and behind; what lies before can be read.  A directory fails whole.
+ * 0: nothing is broken. */
+void fault_io_break(ino_t inode, off_t offset, int error_number);
 
 #endif

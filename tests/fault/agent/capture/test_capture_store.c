@@ -11,15 +11,27 @@
 #include "tests/support/check.h"
 
 static size_t
-threads_alive(void)
+entries_of(const char *directory)
 {
     size_t count = 0;
-    DIR *tasks = opendir("/proc/self/task");
-    assert_non_null(tasks);
-    while (readdir(tasks) != NULL)
+    DIR *entries = opendir(directory);
+    assert_non_null(entries);
+    while (readdir(entries) != NULL)
         count++;
-    (void)closedir(tasks);
+    (void)closedir(entries);
     return count;
+}
+
+static size_t
+threads_alive(void)
+{
+    return entries_of("/proc/self/task");
+}
+
+static size_t
+descriptors_open(void)
+{
+    return entries_of("/proc/self/fd");
 }
 
 /* A joined thread may still be seen for a moment while the kernel takes it away. */
@@ -60,7 +72,7 @@ any_single_failure_of_the_store_ends_the_capture_cleanly(void **state)
     struct error warm = ERROR_INIT; /* a sanitizer's own thread is counted, too */
     CHECK_OK(capture_kit_run(kit, &warm), &warm);
     assert_int_equal(unlinkat(kit->fd, "memory", 0), 0);
-    size_t threads = threads_alive(), failures = 0;
+    size_t threads = threads_alive(), descriptors = descriptors_open(), failures = 0;
     for (enum rc rc = RC_IO; rc != RC_OK;) {
         struct error e = ERROR_INIT;
         memstore_free(kit->store.blobs);
@@ -74,6 +86,7 @@ any_single_failure_of_the_store_ends_the_capture_cleanly(void **state)
         }
         assert_int_equal(faccessat(kit->fd, "memory.new", F_OK, 0), -1);
         check_threads(threads);
+        assert_int_equal(descriptors_open(), descriptors);
     }
     assert_true(failures > 20);
 }
