@@ -28,6 +28,7 @@ struct nng_tls_engine_conn {
     struct tls_peer peer;
     struct tls_watched watched;
     size_t received, sent; /* of the operation under way */
+    bool flushing;         /* all sent is in nng's buffer, and TCP has not moved since */
 };
 
 /* ---- failures */
@@ -187,6 +188,24 @@ connection_receive(nng_tls_engine_conn *c, uint8_t *buffer, size_t *size)
     return error;
 }
 
+/*
+ * nng throws its own buffer away when a connection is closed.  So a send is complete not when the
+ * buffer has taken it, but when TCP has moved once more: then the kernel has it, and the last words
+ * before a close are heard.
+ */
+static int
+flush(nng_tls_engine_conn *c)
+{
+    if (c->flushing) {
+        c->flushing = false;
+        return 0;
+    }
+    if (tls_bio_dead(c->stream)) /* it would not move any more */
+        return NNG_ECONNSHUT;
+    c->flushing = true;
+    return NNG_EAGAIN;
+}
+
 static int
 connection_send(nng_tls_engine_conn *c, const uint8_t *buffer, size_t *size)
 {
@@ -201,6 +220,8 @@ connection_send(nng_tls_engine_conn *c, const uint8_t *buffer, size_t *size)
         else
             error = outcome(c, result);
     }
+    if (error == 0)
+        error = flush(c);
     if (error != NNG_EAGAIN)
         c->sent = 0;
     return error;

@@ -3,13 +3,17 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "common/base/limits.h"
 #include "proto/koffer.pb-c.h"
 #include "proto/link.h"
 #include "proto/message.h"
 #include "proto/tuning.h"
+#include "tests/support/log_text.h"
 #include "tests/support/pki.h"
 
 enum { PATIENCE_MS = 10000 };
@@ -383,6 +387,125 @@ root_comes_in_through_the_local_socket(void **state)
     assert_int_equal(rmdir(directory), 0);
 }
 
+/* ---- a peer of the local socket that keeps to no rule: there the bytes are ours alone */
+
+static char raw_directory[32], raw_path[64];
+
+static int
+open_raw(void **state)
+{
+    (void)state;
+    struct error e = ERROR_INIT;
+    (void)snprintf(raw_directory, sizeof raw_directory, "/tmp/koffer-hub-XXXXXX");
+    assert_non_null(mkdtemp(raw_directory));
+    (void)snprintf(raw_path, sizeof raw_path, "%s/control", raw_directory);
+    CHECK_OK(hub_listen_local(w.hub, raw_path, &e), &e);
+    log_text_begin();
+    return 0;
+}
+
+static int
+close_raw(void **state)
+{
+    (void)state;
+    log_text_end();
+    (void)unlink(raw_path);
+    assert_int_equal(rmdir(raw_directory), 0);
+    return 0;
+}
+
+static int
+connect_raw(void)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    (void)snprintf(address.sun_path, sizeof address.sun_path, "%s", raw_path);
+    assert_true(fd >= 0);
+    assert_int_equal(connect(fd, (const struct sockaddr *)&address, sizeof address), 0);
+    return fd;
+}
+
+static void
+write_header(int fd, const struct frame *frame)
+{
+    uint8_t header[FRAME_HEADER_SIZE];
+    frame_encode_header(frame, header);
+    assert_int_equal(send(fd, header, sizeof header, MSG_NOSIGNAL), sizeof header);
+}
+
+static void
+must_be_closed(int fd, const char *reason)
+{
+    struct hub_event event;
+    expect_hub(HUB_DOWN, &event);
+    assert_true(log_text_wait("closing a peer", reason));
+    (void)close(fd);
+}
+
+static void
+an_oversized_message_is_refused_before_it_is_read(void **state)
+{
+    (void)state;
+    struct hub_event up;
+    static const uint8_t nothing[1];
+    int fd = connect_raw();
+    const struct frame beat = {.type = 1};
+    write_header(fd, &beat);
+    expect_hub(HUB_UP, &up);
+    const struct frame huge = {.type = 40, .body = span_of(nothing, LIMIT_CONTROL_MESSAGE + 1)};
+    write_header(fd, &huge);
+    must_be_closed(fd, "262145 bytes");
+}
+
+static void
+a_peer_of_another_version_is_refused(void **state)
+{
+    (void)state;
+    struct hub_event up;
+    uint8_t header[FRAME_HEADER_SIZE] = {2};
+    int fd = connect_raw();
+    const struct frame beat = {.type = 1};
+    write_header(fd, &beat);
+    expect_hub(HUB_UP, &up);
+    assert_int_equal(send(fd, header, sizeof header, MSG_NOSIGNAL), sizeof header);
+    must_be_closed(fd, "frame version 2");
+}
+
+static void
+a_peer_that_ignores_the_window_is_closed(void **state)
+{
+    (void)state;
+    struct error e = ERROR_INIT;
+    struct hub_event event = {.kind = HUB_TIMEOUT};
+    int fd = connect_raw();
+    const struct frame frame = {.type = 40};
+    for (int i = 0; i < 2 * HUB_OUTSTANDING + 1; i++)
+        write_header(fd, &frame);
+    assert_true(log_text_wait("closing a peer", "frames ahead"));
+    unsigned frames = 0;
+    while (event.kind != HUB_DOWN) {
+        hub_event_clear(&event);
+        CHECK_OK(hub_next(w.hub, soon(), &event, &e), &e);
+        frames += event.kind == HUB_FRAME;
+    }
+    assert_int_equal(frames, 2 * HUB_OUTSTANDING); /* what was accepted is delivered */
+    (void)close(fd);
+}
+
+static void
+a_peer_that_claims_to_have_taken_too_much_is_closed(void **state)
+{
+    (void)state;
+    struct hub_event up;
+    int fd = connect_raw();
+    struct frame beat = {.type = 1};
+    write_header(fd, &beat);
+    expect_hub(HUB_UP, &up);
+    beat.correlation = 1;
+    write_header(fd, &beat);
+    must_be_closed(fd, "more frames than it was sent");
+}
+
 static void
 a_directory_that_others_can_write_is_no_place_for_the_socket(void **state)
 {
@@ -456,6 +579,8 @@ the_hub_may_be_closed_with_live_peers(void **state)
     link_close(link);
 }
 
+#define WITH_RAW(test) cmocka_unit_test_setup_teardown(test, open_raw, close_raw)
+
 int
 main(void)
 {
@@ -473,6 +598,10 @@ main(void)
         cmocka_unit_test(a_closed_peer_is_told_and_comes_back),
         cmocka_unit_test(waking_and_deadlines_end_the_wait),
         cmocka_unit_test(root_comes_in_through_the_local_socket),
+        WITH_RAW(an_oversized_message_is_refused_before_it_is_read),
+        WITH_RAW(a_peer_of_another_version_is_refused),
+        WITH_RAW(a_peer_that_ignores_the_window_is_closed),
+        WITH_RAW(a_peer_that_claims_to_have_taken_too_much_is_closed),
         cmocka_unit_test(a_directory_that_others_can_write_is_no_place_for_the_socket),
         cmocka_unit_test(once_gives_up_at_the_first_failure_and_says_why),
         cmocka_unit_test(a_link_keeps_trying_and_can_be_closed_at_any_time),
