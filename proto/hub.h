@@ -11,7 +11,7 @@
  *
  * nng's callbacks only post to the mailbox (bounded; a peer that overruns it is closed).  A peer silent for
  * HUB_SILENCE_MS is closed and reported HUB_DOWN; heartbeats (type HEARTBEAT, no body) are sent by both ends on their
- * own every HUB_HEARTBEAT_MS and are not reported.
+ * own after HUB_HEARTBEAT_MS of silence and are not reported.
  * At most HUB_OUTSTANDING frames are on their way to one peer (sent, not yet taken by its program): more is
  * RC_AGAIN, and HUB_WOKEN comes when there is room again.  A peer that is gone: RC_NOT_FOUND.
  *

@@ -1,8 +1,8 @@
 /*
  * window.h -- how many frames are on their way to a peer, by what it tells us.
  *
- * nng drops silently what a slow peer does not take (raw REP keeps 64 messages per peer).  So both
- * ends count: a HEARTBEAT's correlation is the number of frames (heartbeats not counted) that its
+ * A slow peer must not make us queue without bound, nor lose anything silently.  So both ends
+ * count: a HEARTBEAT's correlation is the number of frames (heartbeats not counted) that its
  * sender's program has taken from this connection so far.  Whoever has HUB_OUTSTANDING frames on the
  * way sends no more.
  *
