@@ -45,7 +45,7 @@ struct job_order {
     uint64_t sequence;  /* SEAL; RELEASE of a committed archive */
     struct id previous; /* SEAL */
     struct id receipt;  /* RELEASE: zero when the archive was not committed */
-    bool forget;        /* RELEASE */
+    bool forget;        /* CHECK, RELEASE: what is remembered of the last capture is wrong */
     /* RESTORE */
     struct id root;
     uint8_t root_sealed[KEYS_SEALED_SIZE];

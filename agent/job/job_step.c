@@ -41,12 +41,25 @@ fresh_staging(const char *path, struct error *e)
     return file_make_directory(AT_FDCWD, path, 0700, e);
 }
 
+static enum rc
+forget(const struct job_board *b, const struct job_source *s, struct error *e)
+{
+    char path[JOB_PATH_MAX];
+    memory_path(b, s, path);
+    log_warning(
+        "the vault lacks blobs that were believed stored: the next capture reads everything",
+        LOG_TEXT("source", s->name));
+    return file_remove_tree(AT_FDCWD, path, e);
+}
+
 enum rc
 job_step_check(struct job *job, struct error *e)
 {
     char staging[JOB_PATH_MAX];
     staging_path(job->board, job->source, staging);
     TRY_IN(fresh_staging(staging, e), e, "staging");
+    if (job->order.forget)
+        TRY(forget(job->board, job->source, e));
     struct source_step step = step_of(job, staging);
     enum rc rc = job->source->kind->check(&step, e);
     job->source->memory = step.memory;
@@ -245,17 +258,6 @@ job_let_go(struct job_board *b, struct job_source *s, bool committed, struct sou
     else if (rc == RC_OK)
         *e = later;
     return rc != RC_OK ? rc : released;
-}
-
-static enum rc
-forget(const struct job_board *b, const struct job_source *s, struct error *e)
-{
-    char path[JOB_PATH_MAX];
-    memory_path(b, s, path);
-    log_warning(
-        "the vault lacks blobs that were believed stored: the next capture reads everything",
-        LOG_TEXT("source", s->name));
-    return file_remove_tree(AT_FDCWD, path, e);
 }
 
 enum rc

@@ -103,6 +103,8 @@ cycle_start(struct cycle_runner *r, const char *const *selection, size_t count,
         free_cycle(c);
         return rc;
     }
+    c->doubts = vault_doubts(r->options.vault);
+    c->forget = c->doubts != r->doubts;
     r->running = c;
     *number = c->number;
     log_info("cycle started", LOG_U64("cycle", c->number), LOG_U64("sources", c->count),

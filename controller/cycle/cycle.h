@@ -83,7 +83,8 @@ struct cycle {
     char started_by[LIMIT_LABEL + 32];
     char problem[ERROR_TEXT_MAX];
     bool cancelled, working; /* a worker thread is committing or verifying */
-    bool forget; /* blobs were missing at the commit: agents must not trust their memory */
+    bool forget;             /* blobs are missing or damaged: agents must not trust their memory */
+    uint64_t doubts;         /* of the vault, when it began */
     struct mono unwind_until;
     size_t count;
     struct cycle_source *sources;

@@ -13,6 +13,7 @@ struct cycle_runner {
     struct cycle *running;   /* NULL: none */
     pthread_t worker;        /* valid while running->working */
     struct cycle_work *work; /* the worker's, while running->working */
+    uint64_t doubts;         /* of the vault, when the cycle began that was committed last */
     _Atomic(bool) stop;      /* the controller ends: a verification need not go on */
 };
 

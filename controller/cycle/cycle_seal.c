@@ -165,9 +165,10 @@ committed(void *ctx)
                       "the full is committed, but the catalogue cannot note it; restart the "
                       "controller to read it from the vault",
                       LOG_U64("full", w->number));
+        r->doubts = r->running->doubts;
         cycle_take(r, CYCLE_COMMITTED, "");
     } else {
-        r->running->forget = w->rc == RC_NOT_FOUND;
+        r->running->forget = r->running->forget || w->rc == RC_NOT_FOUND;
         cycle_take(r, CYCLE_SEAL_FAILED, w->e.text);
     }
     free_work(w);

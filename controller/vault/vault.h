@@ -74,8 +74,13 @@ struct vault_session_counts vault_session_counted(const struct vault_session *s)
 void vault_session_free(struct vault_session *s); /* what was not flushed is forgotten */
 DEFINE_FREEP(vault_session)
 
-/* Durable and indexed? */
+/*
+ * Durable, indexed, and not found damaged since: whoever reads a blob and finds it damaged makes this "no", so that
+ * the next capture stores it again and heals every full that reaches it.
+ */
 enum rc vault_has(struct vault *v, const struct id *id, bool *out, struct error *e);
+/* How many blobs were found damaged since the vault was opened: when it grows, agents believe what is wrong. */
+uint64_t vault_doubts(const struct vault *v);
 /* Verified by its id.  RC_NOT_FOUND; RC_CORRUPT names the pack and offset. */
 enum rc vault_get(struct vault *v, const struct id *id, struct buffer *out, struct error *e);
 /* The same as a blob_source; lives as long as the vault. */
@@ -83,10 +88,13 @@ struct blob_source *vault_source(struct vault *v);
 
 struct vault_reach {
     uint64_t blobs, bytes; /* distinct blobs reached */
-    uint64_t missing;
+    uint64_t missing;      /* or damaged */
     struct id first_missing;
 };
-/* Walk the clear headers from the roots.  RC_OK even when blobs are missing: the answer says so. */
+/*
+ * Walk the clear headers from the roots.  RC_OK even when blobs are missing, or are known to be damaged: the answer
+ * says so.
+ */
 enum rc vault_reach(struct vault *v, const struct id *roots, size_t count, struct vault_reach *out,
                     struct error *e);
 

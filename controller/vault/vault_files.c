@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sys/stat.h>
 
 #include "controller/vault/pack_format.h"
 
@@ -56,6 +57,14 @@ lend(struct vault_files *files, int slot, struct vault_files_lent *out)
     *out = (struct vault_files_lent){.fd = files->kept[slot].fd, .slot = slot};
 }
 
+/* A file that was removed must not seem to be there only because we hold it open. */
+static bool
+is_still_there(const struct kept *k)
+{
+    struct stat st;
+    return fstat(k->fd, &st) == 0 && st.st_nlink > 0;
+}
+
 bool
 vault_files_try(struct vault_files *files, uint32_t number, struct vault_files_lent *out)
 {
@@ -63,7 +72,8 @@ vault_files_try(struct vault_files *files, uint32_t number, struct vault_files_l
 
     (void)pthread_mutex_lock(&files->lock);
     for (int i = 0; i < FILES_KEPT && !found; i++) {
-        found = files->kept[i].fd >= 0 && files->kept[i].number == number;
+        found = files->kept[i].fd >= 0 && files->kept[i].number == number &&
+                is_still_there(&files->kept[i]);
         if (found)
             lend(files, i, out);
     }

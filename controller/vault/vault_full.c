@@ -175,7 +175,8 @@ check_complete(struct vault *v, const struct id *roots, size_t count, struct err
     TRY(vault_reach(v, roots, count, &reach, e));
     if (reach.missing > 0)
         return error_set(e, RC_NOT_FOUND,
-                         "%" PRIu64 " blobs that it reaches are not in the vault, %s for one",
+                         "%" PRIu64
+                         " blobs that it reaches are not in the vault or damaged there, %s for one",
                          reach.missing, id_text(&reach.first_missing, text));
     return RC_OK;
 }

@@ -1,4 +1,4 @@
-/* vault_index.c -- an LMDB environment with four small databases.  See vault_index.h. */
+/* vault_index.c -- an LMDB environment with five small databases.  See vault_index.h. */
 #include "controller/vault/vault_index.h"
 
 #include <endian.h>
@@ -11,12 +11,12 @@
 #include "common/crypto/keys.h"
 #include "controller/vault/index_entry.h"
 
-enum { DATABASES = 4, READERS_MAX = 512, GROW_FACTOR = 2, DATA_PATH_SIZE = 4096 };
+enum { DATABASES = 5, READERS_MAX = 512, GROW_FACTOR = 2, DATA_PATH_SIZE = 4096 };
 #define MAP_SIZE_FIRST ((size_t)8 << 20)
 
 struct vault_index {
     MDB_env *env;
-    MDB_dbi blobs, packs, names, meta;
+    MDB_dbi blobs, packs, names, meta, doubts;
     uint64_t epoch;
     /* LMDB's map may only be resized while no transaction is alive: those share, growing excludes. */
     pthread_rwlock_t map;
@@ -195,6 +195,8 @@ open_databases(struct vault_index *index, MDB_txn *txn, struct error *e)
         status = mdb_dbi_open(txn, "names", MDB_CREATE, &index->names);
     if (status == 0)
         status = mdb_dbi_open(txn, "meta", MDB_CREATE, &index->meta);
+    if (status == 0)
+        status = mdb_dbi_open(txn, "doubts", MDB_CREATE, &index->doubts);
     return status == 0 ? RC_OK : explain(status, "open its databases", e);
 }
 
@@ -290,6 +292,29 @@ next_pack_number(struct txn *t, uint32_t *out, struct error *e)
     return status == MDB_NOTFOUND ? RC_OK : txn_check(t, status, "find the last pack", e);
 }
 
+/* A doubted blob gives up its place, and with it what it added to the totals. */
+static enum rc
+drop_doubted(struct txn *t, struct span id, struct index_entry_meta *meta, struct error *e)
+{
+    MDB_val key = val_of(id.data, id.len);
+    struct pack_place place;
+    struct span value;
+    uint32_t pack;
+    bool found;
+
+    int status = mdb_del(t->mdb, t->index->doubts, &key, NULL);
+    if (status == MDB_NOTFOUND)
+        return RC_OK;
+    TRY(txn_check(t, status, "end a doubt", e));
+    TRY(get(t, t->index->blobs, id, &found, &value, e));
+    if (!found)
+        return RC_OK;
+    TRY(index_entry_decode_blob(id, value, &place, &pack, e));
+    meta->bytes_blobs -= place.len;
+    meta->bytes_plain -= place.plain_len;
+    return txn_check(t, mdb_del(t->mdb, t->index->blobs, &key, NULL), "drop a doubted place", e);
+}
+
 static enum rc
 add_blobs(struct txn *t, const struct addition *a, uint32_t number, struct index_entry_meta *meta,
           struct error *e)
@@ -299,6 +324,7 @@ add_blobs(struct txn *t, const struct addition *a, uint32_t number, struct index
 
     for (size_t i = 0; i < a->count; i++) {
         const struct pack_place *place = &a->places[i];
+        TRY(drop_doubted(t, span_of(place->id.bytes, ID_SIZE), meta, e));
         index_entry_encode_blob(place, number, value);
         TRY(put_new(t, t->index->blobs, span_of(place->id.bytes, ID_SIZE),
                     span_of(value, sizeof value), &added, e));
@@ -325,6 +351,20 @@ add_pack(struct txn *t, const struct addition *a, uint32_t number, bool *added, 
 }
 
 static enum rc
+known_pack_number(struct txn *t, const struct id *pack, uint32_t *out, struct error *e)
+{
+    struct span value;
+    bool found;
+
+    TRY(get(t, t->index->names, span_of(pack->bytes, ID_SIZE), &found, &value, e));
+    if (!found || value.len != sizeof *out)
+        return error_set(e, RC_CORRUPT, "index: a pack without its number");
+    memcpy(out, value.data, sizeof *out);
+    *out = be32toh(*out);
+    return RC_OK;
+}
+
+static enum rc
 add_in_txn(struct txn *t, const struct addition *a, struct error *e)
 {
     struct index_entry_meta meta;
@@ -334,10 +374,11 @@ add_in_txn(struct txn *t, const struct addition *a, struct error *e)
     TRY(read_meta(t, &meta, e));
     TRY(next_pack_number(t, &number, e));
     TRY(add_pack(t, a, number, &added, e));
+    /* Known and written again: its file is new, which ends every doubt about what it holds. */
     if (!added)
-        return RC_OK;
+        TRY(known_pack_number(t, a->pack, &number, e));
     TRY(add_blobs(t, a, number, &meta, e));
-    meta.bytes_packs += a->size;
+    meta.bytes_packs += added ? a->size : 0;
     TRY(write_meta(t, &meta, e));
     return txn_commit(t, e);
 }
@@ -382,6 +423,38 @@ vault_index_add(struct vault_index *index, const struct id *pack, uint64_t size,
     }
 }
 
+static enum rc
+doubt_once(struct vault_index *index, const struct id *id, bool *added, bool *map_full,
+           struct error *e)
+{
+    CLEANUP(txn_end) struct txn t = {0};
+    struct span key = span_of(id->bytes, ID_SIZE), value;
+    bool found = false;
+
+    *added = false;
+    enum rc rc = txn_begin(index, 0, &t, e);
+    if (rc == RC_OK)
+        rc = get(&t, index->blobs, key, &found, &value, e);
+    if (rc == RC_OK && found)
+        rc = put_new(&t, index->doubts, key, span_of("", 1), added, e);
+    if (rc == RC_OK && *added)
+        rc = txn_commit(&t, e);
+    *map_full = t.map_full;
+    return rc;
+}
+
+enum rc
+vault_index_doubt(struct vault_index *index, const struct id *id, bool *added, struct error *e)
+{
+    for (;;) {
+        bool map_full = false;
+        enum rc rc = doubt_once(index, id, added, &map_full, e);
+        if (!map_full)
+            return rc;
+        TRY(grow_map(index, e));
+    }
+}
+
 /* ---- asking */
 
 enum rc
@@ -403,9 +476,19 @@ vault_index_find(struct vault_index *index, const struct id *id, bool *found,
 enum rc
 vault_index_has(struct vault_index *index, const struct id *id, bool *out, struct error *e)
 {
+    CLEANUP(txn_end) struct txn t = {0};
+    struct span key = span_of(id->bytes, ID_SIZE), value;
     struct pack_place place;
     uint32_t pack;
-    return vault_index_find(index, id, out, &place, &pack, e);
+    bool there, doubted;
+
+    TRY(txn_begin(index, MDB_RDONLY, &t, e));
+    TRY(get(&t, index->blobs, key, &there, &value, e));
+    if (there)
+        TRY(index_entry_decode_blob(key, value, &place, &pack, e));
+    TRY(get(&t, index->doubts, key, &doubted, &value, e));
+    *out = there && !doubted;
+    return RC_OK;
 }
 
 enum rc

@@ -36,11 +36,21 @@ DEFINE_FREEP(vault_index)
 /* Random, made with the index: another one says that blobs may be gone. */
 uint64_t vault_index_epoch(const struct vault_index *index);
 
-/* All of a pack or nothing.  A known pack changes nothing; a blob known already keeps its old place. */
+/*
+ * All of a pack or nothing.  A known pack changes nothing; a blob known already keeps its old place, unless
+ * it is doubted: then the new place counts and the doubt is over.
+ */
 enum rc vault_index_add(struct vault_index *index, const struct id *pack, uint64_t size,
                         const struct pack_place *places, size_t count, struct error *e);
+/* In the index and not doubted. */
 enum rc vault_index_has(struct vault_index *index, const struct id *id, bool *out, struct error *e);
-/* `pack` is the number for vault_index_pack(). */
+/*
+ * The bytes at its place are not the blob: it is to be stored again, and until then is still found where it
+ * was, for the pack may be put back.  *added is false when it is doubted already, or unknown.
+ */
+enum rc
+vault_index_doubt(struct vault_index *index, const struct id *id, bool *added, struct error *e);
+/* Doubted or not.  `pack` is the number for vault_index_pack(). */
 enum rc vault_index_find(struct vault_index *index, const struct id *id, bool *found,
                          struct pack_place *place, uint32_t *pack, struct error *e);
 enum rc

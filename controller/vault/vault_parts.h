@@ -34,6 +34,7 @@ struct vault {
     struct vault_files *files;
     struct vault_lender lender;
     _Atomic(bool) broken;
+    _Atomic(uint64_t) doubts; /* noted since it was opened */
     /* Shared from a pack's appearance until the index knows it; exclusive to see both agree. */
     pthread_rwlock_t publishing;
     pthread_mutex_t commit; /* one full at a time */
@@ -61,7 +62,9 @@ enum rc vault_recover_aside(struct vault *v, struct error *e);
 typedef enum rc vault_visit_pack(void *ctx, const struct id *name, struct error *e);
 enum rc vault_each_pack(int dir, vault_visit_pack *visit, void *ctx, struct error *e);
 
-/* vault_read.c: the blob at a place the index gave. */
+/* vault_read.c: this blob was found damaged or missing; "have" says no until it has been stored again. */
+void vault_doubt(struct vault *v, const struct id *id);
+/* The blob at a place the index gave; doubted when it is not there. */
 enum rc vault_fetch(struct vault *v, const struct pack_place *place, uint32_t pack,
                     struct buffer *out, struct error *e);
 
@@ -71,6 +74,7 @@ struct vault_walk_step {
     struct id id;
     bool found; /* in the index; then: */
     uint32_t len, children;
+    bool doubted; /* some reader found it damaged, and it was not stored again since */
     bool damaged; /* its index entry or, of a node, its bytes: nothing below it was visited */
 };
 typedef enum rc vault_visit_blob(void *ctx, const struct vault_walk_step *step, struct error *e);

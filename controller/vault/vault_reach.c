@@ -93,6 +93,11 @@ visit_next(struct vault_walk *walk, vault_visit_blob *visit, void *ctx, struct e
     step.damaged = rc == RC_CORRUPT || rc == RC_UNSUPPORTED;
     if (rc != RC_OK && !step.damaged)
         return rc;
+    if (rc == RC_OK && step.found) {
+        bool has;
+        TRY(vault_index_has(walk->vault->index, &step.id, &has, e));
+        step.doubted = !has;
+    }
     return visit(ctx, &step, e);
 }
 
@@ -111,10 +116,8 @@ count_blob(void *ctx, const struct vault_walk_step *step, struct error *e)
 {
     struct vault_reach *r = ctx;
 
-    /* The walk left in `e` what is wrong with the node: an answer would be a guess. */
-    if (step->damaged)
-        return e->code;
-    if (!step->found) {
+    (void)e;
+    if (!step->found || step->doubted || step->damaged) {
         if (r->missing++ == 0)
             r->first_missing = step->id;
         return RC_OK;

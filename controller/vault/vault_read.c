@@ -1,4 +1,5 @@
 /* vault_read.c -- blobs out of packs, each checked against its id.  See vault.h. */
+#include "common/base/log.h"
 #include "controller/vault/pack_reader.h"
 #include "controller/vault/vault_parts.h"
 
@@ -25,9 +26,30 @@ name_the_place(struct vault *v, uint32_t pack, struct error *e)
     return error_context(e, "vault '%s': '%s'", v->path, pack_format_path(&name, path));
 }
 
-enum rc
-vault_fetch(struct vault *v, const struct pack_place *place, uint32_t pack, struct buffer *out,
-            struct error *e)
+void
+vault_doubt(struct vault *v, const struct id *id)
+{
+    struct error e = ERROR_INIT;
+    bool added = false;
+
+    if (v->options.read_only)
+        return;
+    if (vault_index_doubt(v->index, id, &added, &e) != RC_OK)
+        log_error(&e, "cannot note a damaged blob, so it is not stored again",
+                  LOG_TEXT("vault", v->path));
+    else if (added)
+        atomic_fetch_add(&v->doubts, 1);
+}
+
+uint64_t
+vault_doubts(const struct vault *v)
+{
+    return atomic_load(&v->doubts);
+}
+
+static enum rc
+fetch(struct vault *v, const struct pack_place *place, uint32_t pack, struct buffer *out,
+      struct error *e)
 {
     struct vault_files_lent lent;
 
@@ -35,6 +57,17 @@ vault_fetch(struct vault *v, const struct pack_place *place, uint32_t pack, stru
     enum rc rc = pack_reader_fetch(lent.fd, place, out, e);
     vault_files_return(v->files, &lent);
     return rc == RC_OK ? RC_OK : name_the_place(v, pack, e);
+}
+
+enum rc
+vault_fetch(struct vault *v, const struct pack_place *place, uint32_t pack, struct buffer *out,
+            struct error *e)
+{
+    enum rc rc = fetch(v, place, pack, out, e);
+
+    if (rc == RC_CORRUPT)
+        vault_doubt(v, &place->id);
+    return rc;
 }
 
 enum rc

@@ -56,6 +56,7 @@ report_missing(struct verify *y, const struct verify_loss *loss)
 {
     char id[ID_TEXT_SIZE];
 
+    vault_doubt(y->vault, &loss->id);
     verify_find(y, VAULT_MISSING_BLOB, loss->first_full, "blob %s is in no pack; fulls hit: %s",
                 id_text(&loss->id, id), loss->fulls);
 }
@@ -66,6 +67,8 @@ report_damaged(struct verify *y, const struct verify_loss *loss)
     char path[PACK_PATH_SIZE], id[ID_TEXT_SIZE];
     const char *fulls = loss->fulls;
 
+    if (!verify_packs_is_good(y, &loss->id))
+        vault_doubt(y->vault, &loss->id);
     if (verify_packs_is_good(y, &loss->id))
         fulls = "none, another pack holds it whole";
     else if (fulls[0] == '\0')

@@ -260,6 +260,81 @@ a_damaged_blob_is_named_with_every_full_it_hits(void **state)
     vault_kit_flip(path, at + 60, 4);
 }
 
+static bool
+has(struct world *w, const struct id *id)
+{
+    struct error e = ERROR_INIT;
+    bool there;
+    CHECK_OK(vault_has(w->vault, id, &there, &e), &e);
+    return there;
+}
+
+static uint64_t
+missing_below(struct world *w, const struct id *root)
+{
+    struct error e = ERROR_INIT;
+    struct vault_reach reach;
+    CHECK_OK(vault_reach(w->vault, root, 1, &reach, &e), &e);
+    return reach.missing;
+}
+
+static void
+store_again(struct world *w, uint32_t seed, struct id *children, size_t count)
+{
+    CLEANUP(vault_session_freep) struct vault_session *s = NULL;
+    struct error e = ERROR_INIT;
+    CHECK_OK(vault_session_begin(w->vault, &s, &e), &e);
+    (void)put(w, s, seed, children, count);
+    assert_int_equal(vault_session_counted(s).known, 0);
+    CHECK_OK(vault_session_flush(s, &e), &e);
+}
+
+/* Else no later capture would ever be whole: all of them would be told that the vault has it. */
+static void
+what_is_found_damaged_is_stored_again_and_heals_every_full(void **state)
+{
+    struct world *w = *state;
+    struct heard heard;
+    char path[256];
+
+    for (uint64_t only = 0; only < 2; only++) {
+        uint64_t noted = vault_doubts(w->vault), at = offset_of(w, &w->shared, path);
+        vault_kit_flip(path, at + 80, 4);
+        assert_true(has(w, &w->shared));
+        (void)verify(w, only, &heard);
+        assert_int_equal(vault_doubts(w->vault), noted + 1);
+        (void)verify(w, only, &heard);
+        assert_int_equal(vault_doubts(w->vault), noted + 1);
+        assert_false(has(w, &w->shared));
+        assert_int_equal(missing_below(w, &w->roots[0]), 1);
+        open_vault(w);
+        assert_false(has(w, &w->shared));
+        store_again(w, 7, NULL, 0);
+        assert_true(has(w, &w->shared));
+        assert_int_equal(missing_below(w, &w->roots[1]), 0);
+        (void)verify(w, 1, &heard);
+        (void)verify(w, 2, &heard);
+        assert_string_equal(heard.text, "");
+    }
+}
+
+static void
+a_full_above_a_damaged_node_is_refused_as_incomplete_until_it_is_stored_again(void **state)
+{
+    struct world *w = *state;
+    char path[256];
+
+    uint64_t at = offset_of(w, &w->roots[1], path);
+    vault_kit_flip(path, at + 60, 4);
+    assert_int_equal(missing_below(w, &w->roots[1]), 1);
+    assert_false(has(w, &w->roots[1]));
+    struct id children[LEAVES] = {w->shared};
+    for (uint32_t i = 1; i < LEAVES; i++)
+        vault_kit_blob(&w->blob, &children[i], 100 + i, 60, NULL, 0);
+    store_again(w, 150, children, LEAVES);
+    assert_int_equal(missing_below(w, &w->roots[1]), 0);
+}
+
 static void
 a_deleted_pack_is_missed(void **state)
 {
@@ -270,13 +345,15 @@ a_deleted_pack_is_missed(void **state)
     (void)offset_of(w, &w->roots[1], path);
     assert_int_equal(unlink(path), 0);
     struct vault_verify_counts c = verify(w, 0, &heard);
-    assert_int_equal(c.missing,
-                     LEAVES); /* the open vault still holds the file and reads the root */
+    assert_int_equal(c.missing, 1); /* what is below the root is known to it alone */
     assert_int_equal(heard.kinds[VAULT_BAD_INDEX], 1);
     assert_non_null(strstr(heard.text, "fulls hit: 2\n"));
+    /* Nor does one full look whole because the vault holds the file open. */
+    c = verify(w, 2, &heard);
+    assert_int_equal(c.damaged + c.missing, 1);
     open_vault(w);
     c = verify(w, 0, &heard);
-    assert_int_equal(c.missing, 1); /* what is below the root is known to it alone */
+    assert_int_equal(c.missing, 1);
     assert_int_equal(c.damaged, 0);
     (void)verify(w, 1, &heard);
     assert_string_equal(heard.text, "");
@@ -408,6 +485,8 @@ main(void)
         IN_A_WORLD(every_flipped_byte_of_a_pack_is_found),
         IN_A_WORLD(every_flipped_byte_of_a_record_is_found),
         IN_A_WORLD(a_damaged_blob_is_named_with_every_full_it_hits),
+        IN_A_WORLD(what_is_found_damaged_is_stored_again_and_heals_every_full),
+        IN_A_WORLD(a_full_above_a_damaged_node_is_refused_as_incomplete_until_it_is_stored_again),
         IN_A_WORLD(a_deleted_pack_is_missed),
         IN_A_WORLD(a_truncated_pack_is_found_and_what_is_whole_still_counts),
         IN_A_WORLD(swapped_packs_are_found),
