@@ -119,9 +119,11 @@ links_find(struct links *l, const struct stat *st, int *slot, bool *last)
 int
 links_add(struct links *l, const struct event_found *found, nlink_t names)
 {
-    size_t cost = 1 + (size_t)(found->size / BYTES_PER_PIECE < TREE_INLINE_PIECES
-                                   ? found->size / BYTES_PER_PIECE
-                                   : TREE_INLINE_PIECES);
+    size_t cost =
+        1 +
+        (size_t)(found->size / BYTES_PER_PIECE < TREE_INLINE_PIECES ? found->size / BYTES_PER_PIECE
+                                                                    : TREE_INLINE_PIECES) +
+        found->xattrs.bytes / sizeof(struct node_piece);
     if (names < 2 || l->cost + cost > l->cost_max)
         return EVENT_NO_SLOT;
     struct link *link = malloc(sizeof *link);

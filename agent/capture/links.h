@@ -4,8 +4,8 @@
  *
  * The first name of a file is read and kept in a slot, the others take it from there without being
  * opened.  A slot is given up when the last name was seen.  The table is bounded
- * (LINKS_PIECES_MAX, in pieces of content); what does not fit is read once per name, which costs
- * time only.
+ * (LINKS_PIECES_MAX, in pieces of content; attributes count as many as take the same room); what
+ * does not fit is read once per name, which costs time only.
  * Threads: the scanner's.  Layer: agent/capture.
  */
 #ifndef AGENT_CAPTURE_LINKS_H

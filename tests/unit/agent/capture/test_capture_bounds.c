@@ -236,6 +236,34 @@ hard_links_beyond_the_table_are_read_once_per_name(void **state)
 }
 
 static void
+attributes_of_hard_links_count_in_the_table_too(void **state)
+{
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    enum { NAMES = 5, ROOM = 64 };
+    CLEANUP(capture_kit_freep) struct capture_kit *kit = capture_kit_new();
+    CLEANUP(unmount) struct mounted m;
+    struct error e = ERROR_INIT;
+    char other[32];
+    assert_int_equal(mkdirat(kit->source_fd, "t", 0755), 0);
+    mount_tmpfs(kit, "t", &m);
+    capture_kit_write_text(kit, "t/first", "content");
+    set_attributes(kit, "t/first", 1, LIMIT_XATTR_VALUE);
+    for (int n = 1; n < NAMES; n++) {
+        (void)snprintf(other, sizeof other, "t/later%d", n);
+        assert_int_equal(linkat(kit->source_fd, "t/first", kit->source_fd, other, 0), 0);
+    }
+    kit->cross = kit->forget = true;
+    kit->limits = (struct capture_limits){.names_bytes = NAMES_BYTES_MAX, .link_pieces = ROOM};
+    CHECK_OK(capture_kit_run(kit, &e), &e);
+    assert_int_equal(kit->progress.bytes_read, NAMES * strlen("content"));
+    kit->limits.link_pieces = LIMIT_XATTR_VALUE;
+    CHECK_OK(capture_kit_run(kit, &e), &e);
+    assert_int_equal(kit->progress.bytes_read, strlen("content"));
+}
+
+static void
 links_and_other_things_with_several_names_come_back_so(void **state)
 {
     (void)state;
@@ -327,6 +355,7 @@ main(void)
         cmocka_unit_test(what_lies_too_deep_is_named_and_makes_the_archive_incomplete),
         cmocka_unit_test(more_attributes_than_fit_are_named_and_the_content_is_kept),
         cmocka_unit_test(hard_links_beyond_the_table_are_read_once_per_name),
+        cmocka_unit_test(attributes_of_hard_links_count_in_the_table_too),
         cmocka_unit_test(links_and_other_things_with_several_names_come_back_so),
         cmocka_unit_test(a_directory_with_more_names_than_fit_is_read_in_runs),
         cmocka_unit_test(too_few_descriptors_fail_a_capture_and_never_shorten_it),
