@@ -100,8 +100,10 @@ static enum rc
 add(struct names *n, const char *name, struct error *e)
 {
     size_t len = strlen(name);
-    if (len > LIMIT_NAME)
-        return error_set(e, RC_UNSUPPORTED, "a name of %zu bytes", len);
+    if (len > LIMIT_NAME) { /* its neighbours are none the worse for it */
+        n->too_long = true;
+        return RC_OK;
+    }
     if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || !belongs(n, name))
         return RC_OK;
     while (n->bytes.len + n->offsets.len + len + 1 + sizeof(uint32_t) > n->limit)
@@ -153,5 +155,7 @@ names_next(struct names *n, int fd, bool *more, struct error *e)
     if (n->count > 0)
         copy_name(n->last, names_at(n, n->count - 1));
     *more = n->cut;
+    if (rc == RC_OK && n->too_long)
+        return error_set(e, RC_UNSUPPORTED, "names longer than %u bytes are left out", LIMIT_NAME);
     return rc;
 }

@@ -30,6 +30,7 @@ struct names {
     struct buffer bytes, offsets; /* NUL-terminated names; uint32_t into them */
     size_t count, limit;          /* of both buffers together */
     size_t runs;
+    bool too_long;              /* a name was left out */
     bool cut;                   /* this run ends before ... */
     char upper[LIMIT_NAME + 1]; /* ... this name */
     char last[LIMIT_NAME + 1];  /* of the runs before */
@@ -42,7 +43,8 @@ void names_free(struct names *n);
 /*
  * The next run of names in an open directory replaces the one before; the limit is at least
  * NAMES_BYTES_MIN.  After a failure `n` has what could be read of it, and *more says, as after a
- * success, whether another run is worth asking for.  A directory that was removed has no names.
+ * success, whether another run is worth asking for.  A directory that was removed has no names.  RC_UNSUPPORTED: there are names
+ * longer than LIMIT_NAME (some file systems have them), and they are left out.
  */
 enum rc names_next(struct names *n, int fd, bool *more, struct error *e);
 const char *names_at(const struct names *n, size_t i);
