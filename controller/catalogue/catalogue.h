@@ -161,6 +161,8 @@ typedef enum rc catalogue_full_visit(void *ctx, const struct catalogue_full *f, 
 enum rc catalogue_full_add(struct catalogue *c, const struct record_full *full,
                            const struct record_archive *archives, struct error *e);
 enum rc catalogue_full_has(struct catalogue *c, uint64_t number, bool *out, struct error *e);
+/* Its record is not in the vault any more: neither it nor its archives are listed; chains stay. */
+enum rc catalogue_full_forget(struct catalogue *c, uint64_t number, struct error *e);
 /* What a verification found: `whole`, or the full is not good any more until another one finds it so. */
 enum rc catalogue_full_verified(struct catalogue *c, uint64_t number, bool whole, struct wall now,
                                 struct error *e);

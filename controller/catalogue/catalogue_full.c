@@ -55,6 +55,16 @@ catalogue_full_has(struct catalogue *c, uint64_t number, bool *out, struct error
 }
 
 enum rc
+catalogue_full_forget(struct catalogue *c, uint64_t number, struct error *e)
+{
+    CLEANUP(sql_rollback) struct sql_transaction t = {0};
+    TRY(sql_begin(c->db, &t, e));
+    TRY(sql_run(c->db, e, "DELETE FROM archive WHERE full=?", "i", (int64_t)number));
+    TRY(sql_run(c->db, e, "DELETE FROM full WHERE number=?", "i", (int64_t)number));
+    return sql_commit(&t, e);
+}
+
+enum rc
 catalogue_full_verified(struct catalogue *c, uint64_t number, bool whole, struct wall now,
                         struct error *e)
 {

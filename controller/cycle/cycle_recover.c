@@ -1,5 +1,6 @@
 /* cycle_recover.c -- after a start: what became of the cycles that an earlier controller left. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "common/base/log.h"
 #include "common/base/text.h"
@@ -28,25 +29,82 @@ collect(void *ctx, const struct catalogue_cycle *cy, struct error *e)
     return RC_OK;
 }
 
-/* The catalogue is a copy: read what the vault holds and it does not. */
+/* A record that is damaged is for `vault verify` to report; it must not keep the controller from starting. */
+static enum rc
+learn_full(struct cycle_runner *r, uint64_t number, struct error *e)
+{
+    CLEANUP(buffer_free) struct buffer record = BUFFER_INIT(LIMIT_RECORD);
+    bool has;
+    TRY(catalogue_full_has(r->options.catalogue, number, &has, e));
+    if (has)
+        return RC_OK;
+    enum rc rc = vault_read_full(r->options.vault, number, &record, e);
+    if (rc == RC_OK)
+        rc = cycle_seal_remember(r, buffer_span(&record), e);
+    if (rc == RC_CORRUPT || rc == RC_UNSUPPORTED || rc == RC_INVALID) {
+        log_error(e, "a full cannot be read and is left out of the lists", LOG_U64("full", number));
+        return RC_OK;
+    }
+    if (rc == RC_OK)
+        log_info("full read from the vault into the catalogue", LOG_U64("full", number));
+    return rc;
+}
+
+struct comparison {
+    const struct vault_full *fulls; /* of the vault, ascending */
+    size_t count;
+    uint64_t *gone; /* of the catalogue only */
+    size_t gone_count;
+};
+
+static int
+by_number(const void *x, const void *y)
+{
+    const struct vault_full *a = x, *b = y;
+    return a->number < b->number ? -1 : a->number > b->number;
+}
+
+static enum rc
+compare(void *ctx, const struct catalogue_full *f, struct error *e)
+{
+    struct comparison *c = ctx;
+    const struct vault_full key = {.number = f->number};
+    if (c->count > 0 && bsearch(&key, c->fulls, c->count, sizeof key, by_number) != NULL)
+        return RC_OK;
+    uint64_t *grown = reallocarray(c->gone, c->gone_count + 1, sizeof *grown);
+    if (grown == NULL)
+        return error_set(e, RC_NO_MEMORY, "list of fulls");
+    c->gone = grown;
+    c->gone[c->gone_count++] = f->number;
+    return RC_OK;
+}
+
+/* A vault that was set back to an older copy, or a record that somebody removed: nothing can be restored from it. */
+static enum rc
+forget_fulls(struct cycle_runner *r, struct comparison *c, struct error *e)
+{
+    struct catalogue *catalogue = r->options.catalogue;
+    TRY(catalogue_full_each(catalogue, 0, UINT32_MAX, true, compare, c, e));
+    for (size_t i = 0; i < c->gone_count; i++) {
+        log_warning("a full is not in the vault any more: it is listed no longer",
+                    LOG_U64("full", c->gone[i]));
+        TRY(catalogue_full_forget(catalogue, c->gone[i], e));
+    }
+    return RC_OK;
+}
+
+/* The catalogue is a copy: it lists what the vault holds, no less and no more. */
 static enum rc
 learn_fulls(struct cycle_runner *r, struct error *e)
 {
-    struct vault_full *fulls = NULL;
-    size_t count = 0;
-    CLEANUP(buffer_free) struct buffer record = BUFFER_INIT(LIMIT_RECORD);
-    enum rc rc = vault_fulls(r->options.vault, &fulls, &count, e);
-    for (size_t i = 0; rc == RC_OK && i < count; i++) {
-        bool has;
-        rc = catalogue_full_has(r->options.catalogue, fulls[i].number, &has, e);
-        if (rc != RC_OK || has)
-            continue;
-        rc = vault_read_full(r->options.vault, fulls[i].number, &record, e);
-        if (rc == RC_OK)
-            rc = cycle_seal_remember(r, buffer_span(&record), e);
-        log_info("full read from the vault into the catalogue", LOG_U64("full", fulls[i].number));
-    }
-    free(fulls);
+    CLEANUP(own_freep) struct vault_full *fulls = NULL;
+    struct comparison c = {0};
+    TRY(vault_fulls(r->options.vault, &fulls, &c.count, e));
+    for (size_t i = 0; i < c.count; i++)
+        TRY(learn_full(r, fulls[i].number, e));
+    c.fulls = fulls;
+    enum rc rc = forget_fulls(r, &c, e);
+    free(c.gone);
     return rc;
 }
 
@@ -96,6 +154,10 @@ abandon(struct transition *t, struct error *e)
 {
     const char *why = "the controller was stopped in the middle of the cycle; what was uploaded is "
                       "not sent twice";
+    if (cycle_fsm_is_committed(t->state)) {
+        why = "its record was committed and is not in the vault any more: was the vault set back?";
+        t->state = CYCLE_SEALING;
+    }
     TRY(take(t, CYCLE_RESTARTED, why, e));
     return cycle_fsm_is_final(t->state) ? RC_OK : take(t, CYCLE_UNWOUND_FAILED, why, e);
 }
