@@ -145,7 +145,7 @@ complete(struct transition *t, struct error *e)
     if (t->state == CYCLE_RELEASING)
         TRY(take(t, CYCLE_RELEASED, "", e));
     return take(t, good ? CYCLE_VERIFIED_FULL : CYCLE_VERIFIED_INCOMPLETE,
-                "the controller was stopped before the full was verified: run 'koffer full verify'",
+                "the controller was stopped before the full was verified: see 'koffer full show'",
                 e);
 }
 

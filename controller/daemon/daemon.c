@@ -295,6 +295,18 @@ loop(struct daemon *d, struct error *e)
     return RC_OK;
 }
 
+/* What an earlier controller committed and could not verify before it was stopped. */
+static void
+verify_newest(struct daemon *d)
+{
+    struct error e = ERROR_INIT;
+    uint64_t job;
+    if (jobs_verify_newest(d->jobs, &job, &e) != RC_OK)
+        log_error(&e, "the newest full was never verified; run 'koffer full verify'");
+    else if (job != 0)
+        log_info("the newest full was never verified: it is now", LOG_U64("job", job));
+}
+
 enum rc
 daemon_run(const struct settings *settings, struct error *e)
 {
@@ -314,6 +326,8 @@ daemon_run(const struct settings *settings, struct error *e)
         rc = open_fleet(&d, e);
     if (rc == RC_OK)
         rc = open_listeners(&d, e);
+    if (rc == RC_OK)
+        verify_newest(&d);
     if (rc == RC_OK)
         rc = loop(&d, e);
     close_all(&d);

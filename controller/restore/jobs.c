@@ -220,6 +220,27 @@ jobs_verify(struct jobs *j, uint64_t full, uint64_t *id, struct error *e)
     return RC_OK;
 }
 
+static enum rc
+find_verified(void *ctx, const struct catalogue_full *f, struct error *e)
+{
+    (void)e;
+    *(bool *)ctx = f->verified.ns != 0;
+    return RC_OK;
+}
+
+enum rc
+jobs_verify_newest(struct jobs *j, uint64_t *id, struct error *e)
+{
+    struct catalogue *c = j->options.catalogue;
+    uint64_t newest;
+    bool verified = true;
+    *id = 0;
+    TRY(catalogue_full_newest(c, &newest, e));
+    if (newest != 0)
+        TRY(catalogue_full_find(c, newest, find_verified, &verified, e));
+    return verified ? RC_OK : jobs_verify(j, newest, id, e);
+}
+
 enum rc
 jobs_restore(struct jobs *j, const Koffer__RestoreRequest *request, uint64_t *id, struct error *e)
 {

@@ -56,6 +56,8 @@ void jobs_set_fleet(struct jobs *j, struct fleet *fleet);
 
 /* full 0: the whole vault. */
 enum rc jobs_verify(struct jobs *j, uint64_t full, uint64_t *job, struct error *e);
+/* The newest good full, unless a verification has found it whole before: after a start.  Job 0: there is none. */
+enum rc jobs_verify_newest(struct jobs *j, uint64_t *job, struct error *e);
 enum rc
 jobs_restore(struct jobs *j, const Koffer__RestoreRequest *request, uint64_t *job, struct error *e);
 enum rc jobs_status(struct jobs *j, uint64_t job, struct jobs_status *out, struct error *e);

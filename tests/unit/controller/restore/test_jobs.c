@@ -1,0 +1,163 @@
+/* test_jobs.c -- verifications: what was never proved is proved after a start, and only that. */
+#include "controller/restore/jobs.h"
+
+#include <semaphore.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "controller/vault/vault_parts.h"
+#include "tests/support/catalogue_kit.h"
+#include "tests/support/check.h"
+
+static struct world {
+    struct catalogue_kit *kit;
+    struct vault *vault;
+    struct vault_kit signers;
+    struct mailbox *mailbox;
+    struct jobs *jobs;
+    struct id root;
+    sem_t posted;
+} w;
+
+static void
+wake(void *ctx)
+{
+    (void)ctx;
+    assert_int_equal(sem_post(&w.posted), 0);
+}
+
+/* One full in the vault and the catalogue, never verified. */
+static void
+commit_full(void)
+{
+    struct error e = ERROR_INIT;
+    CLEANUP(buffer_free) struct buffer blob = BUFFER_INIT(LIMIT_BLOB);
+    CLEANUP(buffer_free) struct buffer record = BUFFER_INIT(LIMIT_RECORD);
+    CLEANUP(vault_session_freep) struct vault_session *s = NULL;
+    struct id none = {{0}};
+    struct record_full full = {.number = 1, .state = RECORD_FULL, .sealed = {1}};
+    bool known;
+    vault_kit_blob(&blob, &w.root, 1, 100, NULL, 0);
+    CHECK_OK(vault_session_begin(w.vault, &s, &e), &e);
+    CHECK_OK(vault_session_put(s, &w.root, buffer_span(&blob), &known, &e), &e);
+    CHECK_OK(vault_session_flush(s, &e), &e);
+    vault_kit_record(&w.signers, vault_id(w.vault), 1, &none, &w.root, &record);
+    CHECK_OK(vault_commit_full(w.vault, buffer_span(&record), &full.name, &e), &e);
+    CHECK_OK(catalogue_full_add(w.kit->catalogue, &full, NULL, &e), &e);
+}
+
+static int
+begin(void **state)
+{
+    struct error e = ERROR_INIT;
+    char path[VAULT_KIT_PATH_SIZE + 8];
+    struct record_vault_id id;
+    void *kit;
+    (void)state;
+    assert_int_equal(catalogue_kit_begin(&kit), 0);
+    w = (struct world){.kit = kit};
+    assert_int_equal(sem_init(&w.posted, 0, 0), 0);
+    (void)snprintf(path, sizeof path, "%s/vault", w.kit->directory);
+    CHECK_OK(vault_create(path, false, &id, &e), &e);
+    CHECK_OK(vault_open(path, &(struct vault_options){0}, &w.vault, &e), &e);
+    vault_kit_begin(&w.signers);
+    CHECK_OK(mailbox_new(wake, NULL, &w.mailbox, &e), &e);
+    const struct jobs_options options = {
+        .vault = w.vault, .catalogue = w.kit->catalogue, .mailbox = w.mailbox};
+    CHECK_OK(jobs_new(&options, &w.jobs, &e), &e);
+    return 0;
+}
+
+static int
+end(void **state)
+{
+    void *kit = w.kit;
+    (void)state;
+    mailbox_close(w.mailbox);
+    jobs_free(w.jobs);
+    mailbox_free(w.mailbox);
+    vault_close(w.vault);
+    vault_kit_end(&w.signers);
+    (void)sem_destroy(&w.posted);
+    return catalogue_kit_end(&kit);
+}
+
+/* Its job, run to its end; 0: there was nothing to do. */
+static uint64_t
+verify_newest(void)
+{
+    struct error e = ERROR_INIT;
+    uint64_t job;
+    CHECK_OK(jobs_verify_newest(w.jobs, &job, &e), &e);
+    if (job != 0) {
+        assert_int_equal(sem_wait(&w.posted), 0);
+        mailbox_run(w.mailbox);
+    }
+    return job;
+}
+
+static enum rc
+copy_full(void *ctx, const struct catalogue_full *f, struct error *e)
+{
+    (void)e;
+    *(struct catalogue_full *)ctx = *f;
+    return RC_OK;
+}
+
+static struct catalogue_full
+the_full(void)
+{
+    struct error e = ERROR_INIT;
+    struct catalogue_full f;
+    CHECK_OK(catalogue_full_find(w.kit->catalogue, 1, copy_full, &f, &e), &e);
+    return f;
+}
+
+static void
+newest_full_is_verified_once(void **state)
+{
+    (void)state;
+    assert_int_equal(verify_newest(), 0);
+    commit_full();
+    assert_int_equal(the_full().verified.ns, 0);
+    assert_int_not_equal(verify_newest(), 0);
+    assert_true(the_full().verified.ns != 0);
+    assert_true(the_full().good);
+    assert_int_equal(verify_newest(), 0);
+}
+
+static enum rc
+remove_pack(void *ctx, const struct id *name, struct error *e)
+{
+    char relative[PACK_PATH_SIZE], path[VAULT_KIT_PATH_SIZE + PACK_PATH_SIZE + 8];
+    (void)ctx;
+    (void)e;
+    (void)snprintf(path, sizeof path, "%s/vault/%s", w.kit->directory,
+                   pack_format_path(name, relative));
+    assert_int_equal(unlink(path), 0);
+    return RC_OK;
+}
+
+static void
+newest_full_that_is_damaged_is_good_no_more(void **state)
+{
+    struct error e = ERROR_INIT;
+    (void)state;
+    commit_full();
+    CHECK_OK(vault_each_pack(w.vault->dir, remove_pack, NULL, &e), &e);
+    assert_int_not_equal(verify_newest(), 0);
+    assert_false(the_full().good);
+    assert_int_equal(verify_newest(), 0);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(newest_full_is_verified_once),
+        TEST(newest_full_that_is_damaged_is_good_no_more),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
