@@ -64,7 +64,10 @@ enum rc vault_each_pack(int dir, vault_visit_pack *visit, void *ctx, struct erro
 
 /* vault_read.c: this blob was found damaged or missing; "have" says no until it has been stored again. */
 void vault_doubt(struct vault *v, const struct id *id);
-/* The blob at a place the index gave; doubted when it is not there. */
+/* The blob at a place the index gave. */
+enum rc vault_peek(struct vault *v, const struct pack_place *place, uint32_t pack,
+                   struct buffer *out, struct error *e);
+/* The same, doubted when it is not there: not from a visitor of the index, which that may have to grow. */
 enum rc vault_fetch(struct vault *v, const struct pack_place *place, uint32_t pack,
                     struct buffer *out, struct error *e);
 

@@ -47,9 +47,9 @@ vault_doubts(const struct vault *v)
     return atomic_load(&v->doubts);
 }
 
-static enum rc
-fetch(struct vault *v, const struct pack_place *place, uint32_t pack, struct buffer *out,
-      struct error *e)
+enum rc
+vault_peek(struct vault *v, const struct pack_place *place, uint32_t pack, struct buffer *out,
+           struct error *e)
 {
     struct vault_files_lent lent;
 
@@ -63,7 +63,7 @@ enum rc
 vault_fetch(struct vault *v, const struct pack_place *place, uint32_t pack, struct buffer *out,
             struct error *e)
 {
-    enum rc rc = fetch(v, place, pack, out, e);
+    enum rc rc = vault_peek(v, place, pack, out, e);
 
     if (rc == RC_CORRUPT)
         vault_doubt(v, &place->id);

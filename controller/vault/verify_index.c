@@ -41,7 +41,7 @@ is_really_there(struct comparison *c, const struct pack_place *place, uint32_t p
     struct error ignored = ERROR_INIT;
 
     return verify_packs_is_at(c->y, &place->id, &c->known[pack].name, place->offset) ||
-           vault_fetch(c->y->vault, place, pack, &blob, &ignored) == RC_OK;
+           vault_peek(c->y->vault, place, pack, &blob, &ignored) == RC_OK;
 }
 
 static enum rc
