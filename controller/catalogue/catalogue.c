@@ -41,8 +41,10 @@ static const char *const migrations[] = {
     "CREATE INDEX archive_of ON archive (agent, source, full);"
     "CREATE TABLE chain (host TEXT PRIMARY KEY, sequence INTEGER NOT NULL, name BLOB NOT NULL) WITHOUT ROWID;",
     /* 2: which certificate of a peer counts; what verifications found */
-    "ALTER TABLE peer ADD COLUMN certificate BLOB;"
-    "ALTER TABLE full ADD COLUMN damaged INTEGER NOT NULL DEFAULT 0;",
+    ("ALTER TABLE peer ADD COLUMN certificate BLOB;"
+     "ALTER TABLE full ADD COLUMN damaged INTEGER NOT NULL DEFAULT 0;"),
+    /* 3: how large an archive was, to notice one that shrank; 0: not known */
+    "ALTER TABLE archive ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;",
 };
 enum { NEWEST = sizeof migrations / sizeof *migrations };
 

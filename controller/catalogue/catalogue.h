@@ -173,6 +173,9 @@ enum rc catalogue_full_find(struct catalogue *c, uint64_t number, catalogue_full
                             void *ctx, struct error *e);
 /* Number of the newest good full; 0: none. */
 enum rc catalogue_full_newest(struct catalogue *c, uint64_t *out, struct error *e);
+/* The source's newest complete archive: its full (0: none) and its content in bytes (0: not known). */
+enum rc catalogue_archive_last(struct catalogue *c, const char *agent, const char *source,
+                               uint64_t *full, uint64_t *bytes, struct error *e);
 /* The host's last committed archive record; sequence 0: none. */
 enum rc catalogue_chain(struct catalogue *c, const char *host, uint64_t *sequence, struct id *name,
                         struct error *e);

@@ -12,9 +12,9 @@ add_archives(struct catalogue *c, const struct record_full *full,
         struct span name = span_of(a->name.bytes, ID_SIZE);
         TRY(sql_run(
             c->db, e,
-            "INSERT OR REPLACE INTO archive (full, agent, source, complete) VALUES (?,?,?,?)",
-            "itti", (int64_t)full->number, a->host, a->source,
-            (int64_t)(a->state == RECORD_COMPLETE)));
+            "INSERT OR REPLACE INTO archive (full, agent, source, complete, bytes) VALUES (?,?,?,?,?)",
+            "ittii", (int64_t)full->number, a->host, a->source,
+            (int64_t)(a->state == RECORD_COMPLETE), (int64_t)a->totals.bytes));
         TRY(sql_run(c->db, e,
                     "INSERT INTO chain (host, sequence, name) VALUES (?,?,?) ON CONFLICT (host) DO "
                     "UPDATE SET sequence=excluded.sequence, name=excluded.name "
@@ -153,5 +153,21 @@ catalogue_chain(struct catalogue *c, const char *host, uint64_t *sequence, struc
         sql_bytes(rows, 1, name->bytes, ID_SIZE);
     else
         *name = (struct id){{0}};
+    return RC_OK;
+}
+
+enum rc
+catalogue_archive_last(struct catalogue *c, const char *agent, const char *source, uint64_t *full,
+                       uint64_t *bytes, struct error *e)
+{
+    CLEANUP(sql_freep) struct sql *rows = NULL;
+    bool more;
+    TRY(sql_query(c->db, &rows, e,
+                  "SELECT full, bytes FROM archive WHERE agent=? AND source=? AND complete "
+                  "ORDER BY full DESC LIMIT 1",
+                  "tt", agent, source));
+    TRY(sql_next(rows, &more, e));
+    *full = more ? (uint64_t)sql_int(rows, 0) : 0;
+    *bytes = more ? (uint64_t)sql_int(rows, 1) : 0;
     return RC_OK;
 }

@@ -201,8 +201,31 @@ keep_notes(struct cycle_runner *r, const struct cycle_source *s, const Koffer__S
         keep_note(r, s, true, result->facts[i]->name, result->facts[i]->value);
 }
 
+/* Half of what it was last time may be a great tidying, or an export that broke unseen (D15). */
 static void
-captured(struct cycle_source *s, const Koffer__StepResult *result)
+suspect_shrinking(struct cycle_runner *r, const struct cycle_source *s)
+{
+    struct error e = ERROR_INIT;
+    uint64_t full, before;
+    char now_text[TEXT_SIZE_MAX], before_text[TEXT_SIZE_MAX], note[256];
+    if (catalogue_archive_last(r->options.catalogue, s->agent, s->source, &full, &before, &e) !=
+        RC_OK) {
+        log_error(&e, "cannot compare with the last archive");
+        return;
+    }
+    if (s->totals.bytes >= before / 2)
+        return;
+    (void)snprintf(note, sizeof note,
+                   "suspect: %s now, and %s in full %llu; see that nothing is missing",
+                   text_size(s->totals.bytes, now_text), text_size(before, before_text),
+                   (unsigned long long)full);
+    keep_note(r, s, false, "", note);
+    log_warning("source has shrunk", LOG_TEXT("agent", s->agent), LOG_TEXT("source", s->source),
+                LOG_TEXT("note", note));
+}
+
+static void
+captured(struct cycle_runner *r, struct cycle_source *s, const Koffer__StepResult *result)
 {
     s->state = CYCLE_SOURCE_CAPTURED;
     s->incomplete = result->incomplete;
@@ -219,6 +242,7 @@ captured(struct cycle_source *s, const Koffer__StepResult *result)
     if (result->incomplete)
         (void)snprintf(s->problem, sizeof s->problem,
                        "something could not be read: see the warnings of this source");
+    suspect_shrinking(r, s);
 }
 
 /* The signed record must be what we asked for, by the key that the agent enrolled with. */
@@ -274,7 +298,7 @@ succeeded(struct cycle_runner *r, struct cycle_source *s, const Koffer__StepResu
         s->state = CYCLE_SOURCE_CHECKED;
         break;
     case KOFFER__STEP_VERB__STEP_CAPTURE:
-        captured(s, result);
+        captured(r, s, result);
         break;
     case KOFFER__STEP_VERB__STEP_SEAL:
         if (accept_record(r, s, result, &e) != RC_OK)

@@ -65,6 +65,22 @@ def test_a_missing_path_of_a_files_source_is_named(cluster, koffer):
     assert koffer.cycle()["state"] == "full"
 
 
+def test_a_source_that_shrank_by_half_is_suspected(cluster, koffer):
+    before = koffer.cycle()
+    data = cluster.hosts["db1"].outside("/srv/data")
+    data.rename(data.with_name("elsewhere"))
+    data.mkdir()
+    try:
+        koffer.cycle()
+        warnings = [text for one in koffer.json("cycle", "show")["sources"] if one["source"] == "data"
+                    for text in one.get("warnings", [])]
+        assert any("suspect" in text and str(before["cycle"]) in text for text in warnings), warnings
+    finally:
+        data.rmdir()
+        data.with_name("elsewhere").rename(data)
+    assert koffer.cycle()["state"] == "full"
+
+
 def test_without_an_agent_there_is_no_full(koffer):
     koffer.agents["db1"].kill()
     wait_until(lambda: "db1" not in koffer.connected(), 40, "the controller notices", every=0.2)

@@ -102,6 +102,23 @@ damaged_full_is_good_no_more_until_found_whole(void **state)
     assert_int_equal(f.verified.ns, 60);
 }
 
+static void
+last_archive_is_the_newest_complete_one(void **state)
+{
+    struct catalogue_kit *k = *state;
+    struct error e = ERROR_INIT;
+    uint64_t full, bytes;
+    const struct archive torn = {"imap1", "spool", 2, RECORD_ARCHIVE_INCOMPLETE};
+    CHECK_OK(catalogue_archive_last(k->catalogue, "imap1", "spool", &full, &bytes, &e), &e);
+    assert_int_equal(full, 0);
+    add_full(k, 1, RECORD_FULL, &one, 1);
+    add_full(k, 2, RECORD_INCOMPLETE, &torn, 1);
+    catalogue_kit_reopen(k);
+    CHECK_OK(catalogue_archive_last(k->catalogue, "imap1", "spool", &full, &bytes, &e), &e);
+    assert_int_equal(full, 1);
+    assert_int_equal(bytes, 100);
+}
+
 static enum rc
 count_full(void *ctx, const struct catalogue_full *f, struct error *e)
 {
@@ -274,6 +291,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(newest_is_the_newest_good_one),
         TEST(damaged_full_is_good_no_more_until_found_whole),
+        TEST(last_archive_is_the_newest_complete_one),
         TEST(facts_of_a_record_survive_reopen),
         TEST(chain_only_goes_forward),
         TEST(sources_are_replaced_as_a_whole),
