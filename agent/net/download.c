@@ -1,11 +1,11 @@
-/* download.c -- GET over a pulse.  See download.h. */
+/* download.c -- GET over a data stream.  See download.h. */
 #include "agent/net/download.h"
 
 #include "common/base/wire.h"
 
 struct download {
     struct blob_source source; /* first: what the restore sees */
-    struct pulse *pulse;
+    struct job_stream *stream;
     struct buffer payload;
 };
 
@@ -14,8 +14,8 @@ get(struct blob_source *source, const struct id *id, struct buffer *out, struct 
 {
     struct download *d = (struct download *)source;
     const struct span part = span_of(id->bytes, ID_SIZE);
-    TRY(pulse_send(d->pulse, STREAM_GET, &part, 1, e));
-    TRY(pulse_receive(d->pulse, STREAM_BLOB, &d->payload, e));
+    TRY(job_stream_send(d->stream, STREAM_GET, &part, 1, e));
+    TRY(job_stream_receive(d->stream, STREAM_BLOB, &d->payload, e));
     struct wire_reader r = wire_reader_of(buffer_span(&d->payload));
     struct id got = wire_id(&r);
     if (!wire_ok(&r) || !id_equal(&got, id))
@@ -25,14 +25,14 @@ get(struct blob_source *source, const struct id *id, struct buffer *out, struct 
 }
 
 enum rc
-download_open(const struct pulse_options *options, struct blob_source **out, struct error *e)
+download_open(const struct job_stream_options *options, struct blob_source **out, struct error *e)
 {
     struct download *d = calloc(1, sizeof *d);
     if (d == NULL)
         return error_set(e, RC_NO_MEMORY, "download");
     d->source = (struct blob_source){.get = get};
     d->payload = BUFFER_INIT(STREAM_PAYLOAD_MAX);
-    enum rc rc = pulse_open(options, &d->pulse, e);
+    enum rc rc = job_stream_open(options, &d->stream, e);
     if (rc != RC_OK)
         download_close(&d->source);
     else
@@ -46,7 +46,7 @@ download_close(struct blob_source *source)
     struct download *d = (struct download *)source;
     if (d == NULL)
         return;
-    pulse_close(d->pulse);
+    job_stream_close(d->stream);
     buffer_free(&d->payload);
     free(d);
 }

@@ -6,11 +6,11 @@
 #ifndef AGENT_NET_DOWNLOAD_H
 #define AGENT_NET_DOWNLOAD_H
 
-#include "agent/net/pulse.h"
+#include "agent/net/job_stream.h"
 #include "common/blob/blob.h"
 
 enum rc
-download_open(const struct pulse_options *options, struct blob_source **out, struct error *e);
+download_open(const struct job_stream_options *options, struct blob_source **out, struct error *e);
 void download_close(struct blob_source *source);
 
 #endif

@@ -5,14 +5,14 @@
 #include "agent/net/session_internal.h"
 #include "agent/net/upload.h"
 
-static struct pulse_options
+static struct job_stream_options
 stream_options(struct session *s, char url[static SESSION_URL_MAX], uint64_t job,
                const struct id *token, const _Atomic(bool) *cancel)
 {
     (void)pthread_mutex_lock(&s->lock);
     (void)snprintf(url, SESSION_URL_MAX, "%s", s->data_url);
     (void)pthread_mutex_unlock(&s->lock);
-    return (struct pulse_options){
+    return (struct job_stream_options){
         .url = url,
         .expect = s->options->expect,
         .identity = s->options->identity,
@@ -27,7 +27,7 @@ open_store(void *ctx, uint64_t job, const struct id *token, const _Atomic(bool) 
            struct capture_store **out, struct error *e)
 {
     char url[SESSION_URL_MAX];
-    const struct pulse_options options = stream_options(ctx, url, job, token, cancel);
+    const struct job_stream_options options = stream_options(ctx, url, job, token, cancel);
     return upload_open(&options, out, e);
 }
 
@@ -50,7 +50,7 @@ open_source(void *ctx, uint64_t job, const struct id *token, const _Atomic(bool)
             struct blob_source **out, struct error *e)
 {
     char url[SESSION_URL_MAX];
-    const struct pulse_options options = stream_options(ctx, url, job, token, cancel);
+    const struct job_stream_options options = stream_options(ctx, url, job, token, cancel);
     return download_open(&options, out, e);
 }
 

@@ -1,11 +1,11 @@
-/* upload.c -- HAVE, PUT, FINISH over a pulse.  See upload.h. */
+/* upload.c -- HAVE, PUT, FINISH over a data stream.  See upload.h. */
 #include "agent/net/upload.h"
 
 #include "common/base/wire.h"
 
 struct upload {
     struct capture_store store; /* first: what the capture sees */
-    struct pulse *pulse;
+    struct job_stream *stream;
     struct buffer reply;
 };
 
@@ -19,8 +19,8 @@ static enum rc
 ask(struct upload *u, const struct id *ids, size_t count, bool *known, struct error *e)
 {
     const struct span part = span_of(ids, count * sizeof *ids);
-    TRY(pulse_send(u->pulse, STREAM_HAVE, &part, 1, e));
-    TRY(pulse_receive(u->pulse, STREAM_HAVE_REPLY, &u->reply, e));
+    TRY(job_stream_send(u->stream, STREAM_HAVE, &part, 1, e));
+    TRY(job_stream_receive(u->stream, STREAM_HAVE_REPLY, &u->reply, e));
     if (u->reply.len != count)
         return error_set(e, RC_PROTOCOL, "%zu answers to %zu questions", u->reply.len, count);
     for (size_t i = 0; i < count; i++)
@@ -43,18 +43,18 @@ static enum rc
 put(struct capture_store *store, const struct id *id, struct span blob, struct error *e)
 {
     const struct span parts[] = {span_of(id->bytes, ID_SIZE), blob};
-    return pulse_send(self(store)->pulse, STREAM_PUT, parts, 2, e);
+    return job_stream_send(self(store)->stream, STREAM_PUT, parts, 2, e);
 }
 
 enum rc
-upload_open(const struct pulse_options *options, struct capture_store **out, struct error *e)
+upload_open(const struct job_stream_options *options, struct capture_store **out, struct error *e)
 {
     struct upload *u = calloc(1, sizeof *u);
     if (u == NULL)
         return error_set(e, RC_NO_MEMORY, "upload");
     u->store = (struct capture_store){.have = have, .put = put};
     u->reply = BUFFER_INIT(STREAM_PAYLOAD_MAX);
-    enum rc rc = pulse_open(options, &u->pulse, e);
+    enum rc rc = job_stream_open(options, &u->stream, e);
     if (rc != RC_OK)
         upload_close(&u->store);
     else
@@ -66,8 +66,8 @@ enum rc
 upload_finish(struct capture_store *store, struct error *e)
 {
     struct upload *u = self(store);
-    TRY(pulse_send(u->pulse, STREAM_FINISH, NULL, 0, e));
-    return pulse_receive(u->pulse, STREAM_FINISHED, &u->reply, e);
+    TRY(job_stream_send(u->stream, STREAM_FINISH, NULL, 0, e));
+    return job_stream_receive(u->stream, STREAM_FINISHED, &u->reply, e);
 }
 
 void
@@ -76,7 +76,7 @@ upload_close(struct capture_store *store)
     if (store == NULL)
         return;
     struct upload *u = self(store);
-    pulse_close(u->pulse);
+    job_stream_close(u->stream);
     buffer_free(&u->reply);
     free(u);
 }

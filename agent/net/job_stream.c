@@ -1,24 +1,21 @@
-/* pulse.c -- see pulse.h. */
-#include "agent/net/pulse.h"
+/* job_stream.c -- see job_stream.h. */
+#include "agent/net/job_stream.h"
 
 #include <pthread.h>
 #include <signal.h>
 #include <time.h>
 
-#include "common/base/clock.h"
 #include "common/base/wire.h"
 
 enum { STREAM_VERSION = 1, LOOK_MS = 250 /* how soon a cancel is seen */ };
 
-struct pulse {
+struct job_stream {
     struct stream *stream; /* NULL until dialled */
     const _Atomic(bool) *cancel;
-    pthread_mutex_t sending; /* one sender at a time; may be held for long */
-    pthread_mutex_t lock;    /* of the beat: ending, last_sent */
+    pthread_mutex_t lock; /* of the watcher: ending, stream */
     pthread_cond_t end;
-    pthread_t thread;
+    pthread_t watcher;
     bool started, ending;
-    struct mono last_sent;
 };
 
 static struct timespec
@@ -34,66 +31,44 @@ soon(void)
     return t;
 }
 
-/* With the lock held, which a blocked sender does not hold: a cancel always gets through. */
-static void
-look(struct pulse *p, bool *done)
-{
-    struct error e = ERROR_INIT;
-    if (*done || p->stream == NULL)
-        return;
-    if (p->cancel != NULL && atomic_load(p->cancel)) {
-        stream_cancel(p->stream);
-        *done = true;
-        return;
-    }
-    struct mono now = clock_mono();
-    if (now.ns - p->last_sent.ns < PULSE_MS * CLOCK_NS_PER_MS ||
-        pthread_mutex_trylock(&p->sending) != 0)
-        return; /* somebody is sending: no PING needed */
-    p->last_sent = now;
-    /* When it is broken, the job's next send or receive says why. */
-    *done = stream_send(p->stream, STREAM_PING, NULL, 0, &e) != RC_OK;
-    (void)pthread_mutex_unlock(&p->sending);
-}
-
 static void *
-beat(void *arg)
+watch(void *arg)
 {
-    struct pulse *p = arg;
-    bool done = false;
+    struct job_stream *p = arg;
+    bool cancelled = false;
     (void)pthread_mutex_lock(&p->lock);
     while (!p->ending) {
         struct timespec until = soon();
         (void)pthread_cond_timedwait(&p->end, &p->lock, &until);
-        if (!p->ending)
-            look(p, &done);
+        if (!cancelled && p->stream != NULL && p->cancel != NULL && atomic_load(p->cancel)) {
+            stream_cancel(p->stream);
+            cancelled = true;
+        }
     }
     (void)pthread_mutex_unlock(&p->lock);
     return NULL;
 }
 
 static enum rc
-start(struct pulse *p, struct error *e)
+start(struct job_stream *p, struct error *e)
 {
     pthread_condattr_t clock;
     sigset_t all, before;
     (void)pthread_mutex_init(&p->lock, NULL);
-    (void)pthread_mutex_init(&p->sending, NULL);
     (void)pthread_condattr_init(&clock);
     (void)pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
     (void)pthread_cond_init(&p->end, &clock);
     (void)pthread_condattr_destroy(&clock);
-    p->last_sent = clock_mono();
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failed = pthread_create(&p->thread, NULL, beat, p);
+    int failed = pthread_create(&p->watcher, NULL, watch, p);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     p->started = failed == 0;
     return p->started ? RC_OK : error_set(e, RC_NO_MEMORY, "thread for a data stream");
 }
 
 static enum rc
-hello(struct pulse *p, const struct pulse_options *options, struct error *e)
+hello(struct job_stream *p, const struct job_stream_options *options, struct error *e)
 {
     CLEANUP(buffer_free) struct buffer body = BUFFER_INIT(1024);
     struct wire_writer w = wire_writer_to(&body, e);
@@ -102,14 +77,14 @@ hello(struct pulse *p, const struct pulse_options *options, struct error *e)
     wire_put_id(&w, options->token);
     TRY(wire_writer_finish(&w));
     const struct span part = buffer_span(&body);
-    TRY(pulse_send(p, STREAM_HELLO, &part, 1, e));
-    return pulse_receive(p, STREAM_WELCOME, &body, e);
+    TRY(job_stream_send(p, STREAM_HELLO, &part, 1, e));
+    return job_stream_receive(p, STREAM_WELCOME, &body, e);
 }
 
 enum rc
-pulse_open(const struct pulse_options *options, struct pulse **out, struct error *e)
+job_stream_open(const struct job_stream_options *options, struct job_stream **out, struct error *e)
 {
-    CLEANUP(pulse_closep) struct pulse *p = calloc(1, sizeof *p);
+    CLEANUP(job_stream_closep) struct job_stream *p = calloc(1, sizeof *p);
     if (p == NULL)
         return error_set(e, RC_NO_MEMORY, "data stream");
     p->cancel = options->cancel;
@@ -126,7 +101,7 @@ pulse_open(const struct pulse_options *options, struct pulse **out, struct error
 }
 
 void
-pulse_close(struct pulse *p)
+job_stream_close(struct job_stream *p)
 {
     if (p == NULL)
         return;
@@ -135,30 +110,24 @@ pulse_close(struct pulse *p)
         p->ending = true;
         (void)pthread_cond_signal(&p->end);
         (void)pthread_mutex_unlock(&p->lock);
-        (void)pthread_join(p->thread, NULL);
+        (void)pthread_join(p->watcher, NULL);
     }
     (void)pthread_cond_destroy(&p->end);
     (void)pthread_mutex_destroy(&p->lock);
-    (void)pthread_mutex_destroy(&p->sending);
     stream_close(p->stream);
     free(p);
 }
 
 enum rc
-pulse_send(struct pulse *p, enum stream_type type, const struct span *parts, size_t count,
-           struct error *e)
+job_stream_send(struct job_stream *p, enum stream_type type, const struct span *parts, size_t count,
+                struct error *e)
 {
-    (void)pthread_mutex_lock(&p->sending);
-    enum rc rc = stream_send(p->stream, type, parts, count, e);
-    (void)pthread_mutex_unlock(&p->sending);
-    (void)pthread_mutex_lock(&p->lock);
-    p->last_sent = clock_mono();
-    (void)pthread_mutex_unlock(&p->lock);
-    return rc;
+    return stream_send(p->stream, type, parts, count, e);
 }
 
 enum rc
-pulse_receive(struct pulse *p, enum stream_type expected, struct buffer *payload, struct error *e)
+job_stream_receive(struct job_stream *p, enum stream_type expected, struct buffer *payload,
+                   struct error *e)
 {
     enum stream_type type;
     TRY(stream_receive(p->stream, &type, payload, e));
