@@ -38,6 +38,7 @@ job_board_new(const struct job_options *options, struct job_board **out, struct 
     if (b == NULL)
         return error_set(e, RC_NO_MEMORY, "job board");
     b->options = *options;
+    (void)pthread_mutex_init(&b->receipt, NULL);
     TRY(find_sources(b, e));
     *out = TAKE(b);
     return RC_OK;
@@ -115,6 +116,7 @@ job_board_free(struct job_board *b)
     for (size_t i = 0; i < b->source_count; i++)
         if (job_let_go(b, &b->sources[i], false, NULL, &e) != RC_OK)
             log_error(&e, "release at the end", LOG_TEXT("source", b->sources[i].name));
+    (void)pthread_mutex_destroy(&b->receipt);
     free(b);
 }
 

@@ -48,6 +48,7 @@ struct job_board {
     struct job_vault vault;
     struct job_source sources[JOB_SOURCES_MAX];
     size_t source_count;
+    pthread_mutex_t receipt; /* the host's receipt: sources are released at the same time */
     struct job *jobs[JOB_MAX];
     size_t job_count;
 };

@@ -151,7 +151,7 @@ read_receipt(const struct job_board *b, uint64_t *sequence, struct error *e)
 }
 
 static enum rc
-write_receipt(const struct job_board *b, const struct job_order *order, struct error *e)
+newer_receipt(const struct job_board *b, const struct job_order *order, struct error *e)
 {
     char path[JOB_PATH_MAX];
     uint64_t newest;
@@ -165,6 +165,15 @@ write_receipt(const struct job_board *b, const struct job_order *order, struct e
     wire_put_id(&w, &order->receipt);
     TRY(wire_writer_finish(&w));
     return file_replace(AT_FDCWD, path, buffer_span(&bytes), 0600, e);
+}
+
+static enum rc
+write_receipt(struct job_board *b, const struct job_order *order, struct error *e)
+{
+    (void)pthread_mutex_lock(&b->receipt);
+    enum rc rc = newer_receipt(b, order, e);
+    (void)pthread_mutex_unlock(&b->receipt);
+    return rc;
 }
 
 static enum rc

@@ -258,17 +258,17 @@ def test_a_failing_tool_fails_the_source_with_its_own_words(cluster, probe):
 def test_every_database_is_dumped_and_caches_lose_their_rows(cluster, probe):
     found = probe(cluster.hosts["db1"], "mariadb")
     assert found.good, found.last
-    assert {"mariadb/roundcube.sql", "mariadb/kolab.sql", "mariadb/mysql.sql", "mariadb/grants.sql",
-            "mariadb/databases.sql", "mariadb/position.txt"} <= set(found.exports())
+    assert {"mariadb/roundcube.sql", "mariadb/kolab.sql", "mariadb/mysql.sql", "mariadb/server/grants.sql",
+            "mariadb/server/databases.sql", "mariadb/server/position.txt"} <= set(found.exports())
     roundcube = found.export("mariadb/roundcube.sql").read_text()
     assert roundcube.endswith("\n-- Dump completed\n")
     assert "CREATE TABLE `session`" in roundcube and "INSERT INTO `session`" not in roundcube
     assert "INSERT INTO `users`" in roundcube and "INSERT INTO `filestore`" in roundcube
     assert "cache_messages" in found.facts["roundcube.schema_only"]
     assert found.facts["kolab.schema_only"] == "policy_result, statistic"
-    assert "GRANT ALL PRIVILEGES ON `roundcube`" in found.export("mariadb/grants.sql").read_text()
-    assert "CREATE DATABASE IF NOT EXISTS `kolab`" in found.export("mariadb/databases.sql").read_text()
-    position = found.export("mariadb/position.txt").read_text()
+    assert "GRANT ALL PRIVILEGES ON `roundcube`" in found.export("mariadb/server/grants.sql").read_text()
+    assert "CREATE DATABASE IF NOT EXISTS `kolab`" in found.export("mariadb/server/databases.sql").read_text()
+    position = found.export("mariadb/server/position.txt").read_text()
     assert f"gtid_binlog_pos={found.facts['gtid_binlog_pos']}\n" in position and "binlog_file=binlog." in position
 
 

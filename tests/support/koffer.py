@@ -211,8 +211,8 @@ def mariadb_differences(cluster, restored):
     server, found = Mariadb(host).start(), []
     original, copy = cluster.base / "original.sql", cluster.base / "copy.sql"
     cluster.hosts["db1"].save(["mariadb-dump", "--system=users", "--skip-dump-date"], original)
-    found += [f"accounts: {line}" for line in compare.sql(original, exported / "grants.sql")]
-    server.load("", exported / "databases.sql")
+    found += [f"accounts: {line}" for line in compare.sql(original, exported / "server" / "grants.sql")]
+    server.load("", exported / "server" / "databases.sql")
     for database in ("roundcube", "kolab"):
         server.load(database, exported / f"{database}.sql")
         cluster.mariadb.dump(database, original)

@@ -121,6 +121,6 @@ dump_accounts(const struct dump *d, struct source_collector *c, struct error *e)
     uint64_t bytes;
     if (argv[1] == NULL)
         return no_memory(e);
-    TRY_IN(run(d, c, argv, "mariadb/grants.sql", &bytes, e), e, "accounts and grants");
+    TRY_IN(run(d, c, argv, "mariadb/server/grants.sql", &bytes, e), e, "accounts and grants");
     return RC_OK;
 }

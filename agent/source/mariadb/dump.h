@@ -2,7 +2,7 @@
  * dump.h -- one run of mariadb-dump, streamed to the collector and judged at its end.
  *
  *     TRY(dump_database(&dump, c, "roundcube", schema_only, count, &bytes, e));   // mariadb/roundcube.sql
- *     TRY(dump_accounts(&dump, c, e));                                            // mariadb/grants.sql
+ *     TRY(dump_accounts(&dump, c, e));                                            // mariadb/server/grants.sql
  *
  * Good only when the tool exits with 0 and its last line is the trailer; the collector drops the file
  * otherwise.  Rows are read in one transaction (--single-transaction); two dumps are two transactions.

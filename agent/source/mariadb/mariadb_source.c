@@ -123,7 +123,7 @@ made_position(struct source_step *step, struct source_collector *c, const struct
             TRY(buffer_printf(&text, e, "%s=%s\n", positions[i].name, positions[i].value));
             source_report_fact(step->report, positions[i].name, "%s", positions[i].value);
         }
-    return source_made_text(c, "mariadb/position.txt", buffer_span(&text), e);
+    return source_made_text(c, "mariadb/server/position.txt", buffer_span(&text), e);
 }
 
 /* Dumps hold tables only, so that they can be loaded under another name; this says what they lived in. */
@@ -133,7 +133,7 @@ made_databases(struct source_collector *c, const struct inventory *v, struct err
     CLEANUP(buffer_free) struct buffer text = BUFFER_INIT(TEXT_MAX);
     for (size_t i = 0; i < v->count; i++)
         TRY(buffer_printf(&text, e, "%s", v->databases[i].create));
-    return source_made_text(c, "mariadb/databases.sql", buffer_span(&text), e);
+    return source_made_text(c, "mariadb/server/databases.sql", buffer_span(&text), e);
 }
 
 static void

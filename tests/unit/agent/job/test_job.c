@@ -195,6 +195,31 @@ sequence_that_was_committed_is_not_signed_again(void **state)
 }
 
 static void
+sources_released_at_the_same_time_keep_the_newest_receipt(void **state)
+{
+    struct job_kit *kit = *state;
+    struct error e = ERROR_INIT;
+    static const char *const sources[] = {"etc", "other"};
+    for (uint64_t turn = 1; turn <= 50; turn++) {
+        uint64_t jobs[2];
+        for (unsigned i = 0; i < 2; i++) {
+            kit->order.receipt = (struct id){{(uint8_t)turn, (uint8_t)i, 1}};
+            kit->order.sequence = 2 * turn + i;
+            CHECK_OK(job_kit_submit(kit, JOB_RELEASE, sources[i], turn, &jobs[i], &e), &e);
+        }
+        for (unsigned i = 0; i < 2; i++) {
+            job_kit_wait(kit, jobs[i]);
+            assert_int_equal(kit->result.rc, RC_OK);
+        }
+        char path[160];
+        CLEANUP(buffer_free) struct buffer bytes = BUFFER_INIT(256);
+        (void)snprintf(path, sizeof path, "%s/receipt", kit->state);
+        CHECK_OK(file_read(AT_FDCWD, path, &bytes, &e), &e);
+        assert_int_equal(bytes.data[0], (2 * turn + 1) & 0xff);
+    }
+}
+
+static void
 damaged_receipt_is_said_and_holds_nothing(void **state)
 {
     struct job_kit *kit = *state;
@@ -286,6 +311,7 @@ main(void)
         TEST(release_is_idempotent),
         TEST(nonsense_is_refused_with_its_reason),
         TEST(sequence_that_was_committed_is_not_signed_again),
+        TEST(sources_released_at_the_same_time_keep_the_newest_receipt),
         TEST(damaged_receipt_is_said_and_holds_nothing),
         TEST(vault_that_is_full_fails_the_capture),
         TEST(new_cycle_clears_away_the_last),
