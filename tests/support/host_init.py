@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """PID 1 of a throw-away host: host_init.py NAME ROOT [NAME=FOLDER]..., started by host.py in fresh namespaces.
 
-Shows each FOLDER as /mnt/NAME, puts ROOT's etc, var and srv over those of the machine, /run and /tmp in memory (all for
+Shows each FOLDER as /mnt/NAME, puts ROOT's etc, var and srv over those of the machine, /run, /tmp and /dev/shm in memory (all for
 this mount namespace only), says "ready", and lives until its standard input ends. The kernel then ends everything in the host, whether or not the harness could clean up.
 """
 import os
@@ -19,7 +19,8 @@ for target, folder in (pair.split("=", 1) for pair in shown):
 for folder in ("etc", "var", "srv"):
     subprocess.run(["mount", "--bind", f"{root}/{folder}", f"/{folder}"], check=True)
 subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run"], check=True)
-subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=1777", "tmpfs", "/tmp"], check=True)
+for shared in ("/tmp", "/dev/shm"):  # ns-slapd leaves a semaphore of a fixed name in /dev/shm
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=1777", "tmpfs", shared], check=True)
 pathlib.Path("/run/lock").mkdir()
 pathlib.Path("/run/lock").chmod(0o1777)
 socket.sethostname(name)
