@@ -31,7 +31,9 @@ enum {
     HUB_SILENCE_MS = 25000,
     HUB_OUTSTANDING = 32,
     HUB_MAILBOX = 4096,
-    HUB_PEERS = 1024 /* live connections; more are refused */
+    HUB_PEERS = 1024,     /* connections; more are refused, except root's: */
+    HUB_PEERS_LOCAL = 64, /* through the local socket, beyond those */
+    HUB_WAITING = 128 /* connections over TLS that have said nothing yet; the oldest makes room */
 };
 #define HUB_MAILBOX_BYTES                                                                          \
     (64u * 1024 * 1024) /* a mailbox of longest messages would be a gigabyte */

@@ -39,6 +39,7 @@ struct hub_peer {
     uint64_t number;
     enum hub_state state;
     bool local;
+    bool evicted; /* it waited longest when the hub was full */
     struct tls_peer tls;
     struct control control;
     struct mono arrived;

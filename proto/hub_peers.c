@@ -181,6 +181,33 @@ hub_peers_sweep(struct hub *hub)
     monitor_unlock(&hub->monitor);
 }
 
+/* A first frame takes milliseconds; whoever waits longest is the least likely to send one. */
+static void
+make_room(struct hub *hub)
+{
+    struct hub_peer *peer, *oldest = NULL;
+    unsigned waiting = 0;
+
+    TAILQ_FOREACH(peer, &hub->peers, next)
+    {
+        if (peer->state != HUB_NEW || peer->local || peer->evicted)
+            continue;
+        oldest = oldest == NULL ? peer : oldest;
+        waiting++;
+    }
+    if (waiting < HUB_WAITING)
+        return;
+    oldest->evicted = true;
+    channel_close(oldest->control.channel);
+}
+
+/* Root must get in to see what is wrong, however many others there are. */
+static bool
+is_full(const struct hub *hub, bool local)
+{
+    return hub->peer_count - hub->done_count >= HUB_PEERS + (local ? HUB_PEERS_LOCAL : 0u);
+}
+
 static enum rc
 add_peer(struct hub_listener *listener, nng_stream *stream, struct error *e)
 {
@@ -188,13 +215,16 @@ add_peer(struct hub_listener *listener, nng_stream *stream, struct error *e)
     struct hub_peer *peer = calloc(1, sizeof *peer);
     const struct channel_owner owner = {
         .context = peer, .received = on_received, .sent = on_sent, .ended = on_ended};
+    bool local = listener->setup == NULL;
 
-    if (peer == NULL || hub->peer_count - hub->done_count >= HUB_PEERS) {
+    if (!local)
+        make_room(hub);
+    if (peer == NULL || is_full(hub, local)) {
         nng_stream_free(stream);
         free(peer);
         return error_set(e, RC_AGAIN, "%zu peers are connected already", hub->peer_count);
     }
-    *peer = (struct hub_peer){.hub = hub, .local = listener->setup == NULL};
+    *peer = (struct hub_peer){.hub = hub, .local = local};
     peer->arrived = clock_mono();
     peer->up = (struct hub_mail){.kind = HUB_UP, .peer = peer};
     peer->down = (struct hub_mail){.kind = HUB_DOWN, .peer = peer};

@@ -22,7 +22,12 @@
 #include "common/base/own.h"
 #include "proto/tls.h"
 
-enum { STREAM_SILENCE_MS = 60000, STREAM_HELLO_MS = 5000, STREAM_CONNECTIONS_MAX = 64 };
+enum {
+    STREAM_SILENCE_MS = 60000,
+    STREAM_HELLO_MS = 5000,
+    STREAM_CONNECTIONS_MAX = 64, /* with a thread */
+    STREAM_WAITING_MAX = 128     /* that have said nothing yet; the oldest makes room */
+};
 #define STREAM_PAYLOAD_MAX (32u + LIMIT_BLOB)
 
 enum stream_type {

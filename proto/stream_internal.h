@@ -43,6 +43,7 @@ struct stream {
     struct stream_listener *listener;
     struct stream *next, **link;
     bool started; /* its thread runs */
+    bool evicted; /* it waited longest when the listener was full */
 };
 
 /* Takes the nng stream and starts receiving. */

@@ -41,6 +41,25 @@ add(struct stream_listener *l, struct stream *s)
     monitor_changed(&l->monitor);
 }
 
+/* A first frame takes milliseconds; whoever waits longest is the least likely to send one. */
+static void
+make_room(struct stream_listener *l)
+{
+    struct stream *oldest = NULL;
+    unsigned waiting = 0;
+
+    for (struct stream *s = l->streams; s != NULL; s = s->next) { /* the newest comes first */
+        if (s->started || s->evicted)
+            continue;
+        oldest = s;
+        waiting++;
+    }
+    if (waiting < STREAM_WAITING_MAX)
+        return;
+    oldest->evicted = true;
+    stream_cancel(oldest);
+}
+
 void
 stream_listener_forget(struct stream *s)
 {
@@ -130,10 +149,10 @@ fate_of(struct stream *s, struct mono now)
     const struct tuning t = tuning_get();
     if (s->started)
         return WAIT;
-    if (stream_is_settled(s))
+    if (stream_is_settled(s) && !s->evicted)
         return ADMIT;
     struct mono deadline = clock_after_ms(s->begun, t.handshake_ms + t.stream_hello_ms);
-    return stream_has_ended(s) || clock_ms_until(deadline, now) == 0 ? CLOSE : WAIT;
+    return s->evicted || stream_has_ended(s) || clock_ms_until(deadline, now) == 0 ? CLOSE : WAIT;
 }
 
 /* The first stream with which something is to be done. */
@@ -192,6 +211,7 @@ on_stream(void *context, nng_stream *nng)
         return;
     }
     monitor_lock(&l->monitor);
+    make_room(l);
     add(l, s);
     monitor_unlock(&l->monitor);
 }

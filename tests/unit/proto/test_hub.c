@@ -12,6 +12,7 @@
 #include "proto/koffer.pb-c.h"
 #include "proto/link.h"
 #include "proto/message.h"
+#include "proto/stream.h"
 #include "proto/tuning.h"
 #include "tests/support/log_text.h"
 #include "tests/support/pki.h"
@@ -579,6 +580,26 @@ the_hub_may_be_closed_with_live_peers(void **state)
     link_close(link);
 }
 
+static void
+who_says_nothing_makes_room_for_others(void **state)
+{
+    (void)state;
+    struct error e = ERROR_INIT;
+    struct hub_event up;
+    enum stream_type type;
+    CLEANUP(buffer_free) struct buffer back = BUFFER_INIT(STREAM_PAYLOAD_MAX);
+    const struct tls_identity identity = identity_of(&w.agent);
+    struct stream *silent[HUB_WAITING + 1];
+    for (size_t i = 0; i < sizeof silent / sizeof *silent; i++)
+        CHECK_OK(stream_dial(w.url, &identity, "koffer://controller/main", &silent[i], &e), &e);
+    enum rc rc = stream_receive_within(silent[0], TLS_HANDSHAKE_MS / 2, &type, &back, &e);
+    CHECK_RC(rc, RC_AGAIN); /* long before its time was up */
+    struct link *operator= join(&w.operator, & up);
+    leave(operator, up.peer);
+    for (size_t i = 0; i < sizeof silent / sizeof *silent; i++)
+        stream_close(silent[i]);
+}
+
 #define WITH_RAW(test) cmocka_unit_test_setup_teardown(test, open_raw, close_raw)
 
 int
@@ -598,6 +619,7 @@ main(void)
         cmocka_unit_test(a_closed_peer_is_told_and_comes_back),
         cmocka_unit_test(waking_and_deadlines_end_the_wait),
         cmocka_unit_test(root_comes_in_through_the_local_socket),
+        cmocka_unit_test(who_says_nothing_makes_room_for_others),
         WITH_RAW(an_oversized_message_is_refused_before_it_is_read),
         WITH_RAW(a_peer_of_another_version_is_refused),
         WITH_RAW(a_peer_that_ignores_the_window_is_closed),

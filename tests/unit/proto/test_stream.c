@@ -445,6 +445,28 @@ dialling_nobody_says_where_and_why(void **state)
     assert_non_null(strstr(e.text, url));
 }
 
+static void
+who_says_nothing_makes_room_for_others(void **state)
+{
+    (void)state;
+    struct error e = ERROR_INIT;
+    enum stream_type type;
+    CLEANUP(buffer_free) struct buffer back = BUFFER_INIT(STREAM_PAYLOAD_MAX);
+    struct stream *silent[STREAM_WAITING_MAX + 1];
+    for (size_t i = 0; i < sizeof silent / sizeof *silent; i++)
+        silent[i] = dial_to(echo);
+    /* Long before its time is up, the first was closed. */
+    enum rc rc = stream_receive_within(silent[0], STREAM_HELLO_MS / 2, &type, &back, &e);
+    CHECK_RC(rc, RC_AGAIN);
+    struct stream *s = dial_to(echo);
+    CHECK_OK(stream_send(s, STREAM_HELLO, NULL, 0, &e), &e);
+    CHECK_OK(stream_receive(s, &type, &back, &e), &e);
+    stream_close(s);
+    wait_served(1);
+    for (size_t i = 0; i < sizeof silent / sizeof *silent; i++)
+        stream_close(silent[i]);
+}
+
 #define WITH_LISTENER(test) cmocka_unit_test_setup_teardown(test, open_listener, close_listener)
 
 int
@@ -459,6 +481,7 @@ main(void)
         WITH_LISTENER(cancelling_ends_a_receive_at_once),
         WITH_LISTENER(pings_keep_a_quiet_stream_alive_and_are_not_seen),
         WITH_LISTENER(who_says_nothing_after_the_handshake_is_closed),
+        WITH_LISTENER(who_says_nothing_makes_room_for_others),
         WITH_LISTENER(closing_the_listener_cancels_its_streams),
         WITH_LISTENER(an_enrolling_client_pins_the_key_and_shows_no_certificate),
         cmocka_unit_test(dialling_nobody_says_where_and_why),
