@@ -41,6 +41,21 @@ text_unhex(const char *text, uint8_t *out, size_t len)
     return true;
 }
 
+/*
+ * Characters that make a terminal show what follows in another order than it is in: U+061C, U+200E, U+200F, U+202A
+ * to U+202E, U+2066 to U+2069; and the line breaks U+2028, U+2029 (Unicode annex 9, section 2).
+ */
+static bool
+is_direction(const uint8_t *c)
+{
+    if (c[0] == 0xd8)
+        return c[1] == 0x9c;
+    if (c[0] != 0xe2)
+        return false;
+    return (c[1] == 0x80 && (c[2] == 0x8e || c[2] == 0x8f || (c[2] >= 0xa8 && c[2] <= 0xae))) ||
+           (c[1] == 0x81 && c[2] >= 0xa6 && c[2] <= 0xa9);
+}
+
 /* Length of the well-formed UTF-8 sequence at the front, or 0 (RFC 3629, table in section 4). */
 static size_t
 utf8_length(struct span s)
@@ -57,7 +72,7 @@ utf8_length(struct span s)
         return 0;
     if (c == 0xc2 && s.data[1] < 0xa0) /* C1 controls */
         return 0;
-    return len;
+    return is_direction(s.data) ? 0 : len;
 }
 
 const char *

@@ -20,9 +20,9 @@ void text_hex(struct span bytes, char *out);
 bool text_unhex(const char *text, uint8_t *out, size_t len);
 
 /*
- * Foreign bytes for a log line or a terminal: printable ASCII and well-formed UTF-8 stay, control
- * characters, backslash and stray bytes become \xNN.  Truncated to fit with "..." at the end.
- * Returns `out`.
+ * Foreign bytes for a log line or a terminal: printable ASCII and well-formed UTF-8 stay; control
+ * characters, backslash, stray bytes and characters that turn the direction of writing become \xNN.
+ * Truncated to fit with "..." at the end.  Returns `out`.
  */
 const char *text_escape(struct span bytes, char *out, size_t out_size);
 
