@@ -291,7 +291,7 @@ add_entry(void *ctx, const struct node_entry *entry, struct error *e)
     out->gid = entry->gid;
     out->user = text_of(call, entry->user);
     out->group = text_of(call, entry->group);
-    out->mtime = entry->mtime * CLOCK_NS_PER_SECOND + entry->mtime_ns;
+    out->mtime = clock_wall_of(entry->mtime, entry->mtime_ns).ns;
     out->size = entry->size;
     out->target = bytes_of(call, entry->target);
     out->flags = entry->flags;

@@ -84,7 +84,8 @@ list(struct cli *cli, struct error *e)
     for (size_t i = 0; i < cycles->n_cycles; i++) {
         const Koffer__CycleSummary *c = cycles->cycles[i];
         char took[TEXT_DURATION_MAX];
-        int64_t seconds = (c->finished - c->started) / CLOCK_NS_PER_SECOND;
+        int64_t seconds = clock_between((struct wall){c->started}, (struct wall){c->finished}) /
+                          CLOCK_NS_PER_SECOND;
         cli_table_put(t, "%" PRIu64, c->cycle);
         cli_table_put(t, "%s", c->state);
         cli_table_put_time(t, c->started);
@@ -125,7 +126,8 @@ void
 cli_cycle_print(const Koffer__CycleStatus *s)
 {
     char started[CLOCK_TEXT_SIZE], took[TEXT_DURATION_MAX];
-    int64_t seconds = (s->finished - s->started) / CLOCK_NS_PER_SECOND;
+    int64_t seconds =
+        clock_between((struct wall){s->started}, (struct wall){s->finished}) / CLOCK_NS_PER_SECOND;
     (void)printf("cycle %" PRIu64 ": %s, started %s", s->cycle, CLI_SAFE(s->state),
                  cli_time(s->started, started));
     if (s->started_by[0] != '\0')

@@ -90,7 +90,7 @@ draw(struct watch *w, const Koffer__CycleStatus *s)
 {
     struct mono now = clock_mono();
     char age[TEXT_DURATION_MAX];
-    int64_t seconds = (clock_wall().ns - s->started) / CLOCK_NS_PER_SECOND;
+    int64_t seconds = clock_between((struct wall){s->started}, clock_wall()) / CLOCK_NS_PER_SECOND;
     if (w->cli->json)
         return;
     if (changes(w->state, s->state) && !w->progress.terminal)

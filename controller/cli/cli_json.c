@@ -55,7 +55,9 @@ time_of(int64_t ns)
     if (ns == 0)
         return json_null();
     int64_t fraction = ((ns % CLOCK_NS_PER_SECOND) + CLOCK_NS_PER_SECOND) % CLOCK_NS_PER_SECOND;
-    (void)clock_text((struct wall){ns - fraction}, seconds);
+    /* The second it lies in, which the earliest nanoseconds do not reach. */
+    int64_t whole = ns < INT64_MIN + fraction ? INT64_MIN : ns - fraction;
+    (void)clock_text((struct wall){whole}, seconds);
     (void)snprintf(text, sizeof text, "%.*s.%09" PRId64 "Z", (int)strcspn(seconds, "Z"), seconds,
                    fraction);
     return json_string(text);

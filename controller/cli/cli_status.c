@@ -19,7 +19,8 @@ print_full(const Koffer__Status *s)
         cli_field("last full", "none yet");
         return;
     }
-    int64_t old = (clock_wall().ns - s->last_full_sealed) / CLOCK_NS_PER_SECOND;
+    int64_t old =
+        clock_between((struct wall){s->last_full_sealed}, clock_wall()) / CLOCK_NS_PER_SECOND;
     cli_field("last full", "%" PRIu64 ", sealed %s, %s ago", s->last_full,
               cli_time(s->last_full_sealed, time), text_duration(old > 0 ? (uint64_t)old : 0, age));
 }

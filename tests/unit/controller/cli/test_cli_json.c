@@ -111,6 +111,18 @@ times_before_1970_keep_their_fraction(void **unused)
     json_decref(made);
 }
 
+static void
+no_time_is_too_early(void **unused)
+{
+    (void)unused;
+    Koffer__LsEntry entry;
+    koffer__ls_entry__init(&entry);
+    entry.mtime = INT64_MIN;
+    json_t *made = cli_json_of(&entry.base);
+    assert_memory_equal(text_at(made, "mtime"), "1677-09-21T00:12:4", 18);
+    json_decref(made);
+}
+
 int
 main(void)
 {
@@ -121,6 +133,7 @@ main(void)
         cmocka_unit_test(a_text_that_is_no_utf8_is_escaped),
         cmocka_unit_test(data_is_base64),
         cmocka_unit_test(times_before_1970_keep_their_fraction),
+        cmocka_unit_test(no_time_is_too_early),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
