@@ -106,6 +106,7 @@ make_all(const struct settings *s, struct error *e)
 {
     CLEANUP(keys_private_freep) struct keys_private *recovery = NULL;
     struct record_vault_id vault;
+    TRY(store_check_free(s, e)); /* before anything is made */
     /* The vault first: keys that nobody holds the sheet of would have to be thrown away. */
     TRY_IN(vault_create(s->vault, s->require_mount, &vault, e), e, "vault");
     TRY_IN(store_create(s, &recovery, e), e,

@@ -74,17 +74,25 @@ make_recipients(const struct settings *s, const struct store *store, struct keys
 }
 
 enum rc
-store_create(const struct settings *s, struct keys_private **recovery, struct error *e)
+store_check_free(const struct settings *s, struct error *e)
 {
     char path[PATH_SIZE];
     bool exists;
-    CLEANUP(store_clear) struct store store = {0};
-    CLEANUP(keys_private_freep) struct keys_private *sheet = NULL;
     TRY(file_exists(AT_FDCWD, in(s, "ca.pem", path), &exists, e));
     if (exists)
         return error_set(e, RC_EXISTS,
                          "'%s' belongs to a controller already; to begin anew, move it away first",
                          s->state);
+    return RC_OK;
+}
+
+enum rc
+store_create(const struct settings *s, struct keys_private **recovery, struct error *e)
+{
+    char path[PATH_SIZE];
+    CLEANUP(store_clear) struct store store = {0};
+    CLEANUP(keys_private_freep) struct keys_private *sheet = NULL;
+    TRY(store_check_free(s, e));
     TRY(file_make_directory(AT_FDCWD, s->state, 0700, e));
     TRY(file_make_directory(AT_FDCWD, in(s, "keys", path), 0700, e));
     TRY(make_key(s, KEYS_SIGNING, "keys/ca.key", &store.ca, e));

@@ -28,6 +28,8 @@ struct store { /* everything loaded; NULL where a key is not there and may be mi
     struct certificate_facts certificate;
 };
 
+/* RC_EXISTS when the state directory belongs to a controller already. */
+enum rc store_check_free(const struct settings *s, struct error *e);
 /* Makes the directory, all keys and certificates; gives the recovery key, which is stored nowhere, to the caller. */
 enum rc store_create(const struct settings *s, struct keys_private **recovery, struct error *e);
 enum rc store_load(const struct settings *s, struct store *out, struct error *e);
