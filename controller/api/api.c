@@ -115,10 +115,24 @@ answer(struct api *a, const struct hub_event *event, struct api_call *call, stru
                      event->frame.type);
 }
 
+/* Noted once for each connection: with each request it would cost a write of the catalogue. */
+static void
+meet(const struct api *a, const struct hub_event *event)
+{
+    struct error e = ERROR_INIT;
+    if (event->local || check_asker(a, event, &e) != RC_OK)
+        return; /* a request will be told why */
+    if (catalogue_peer_met(a->options.catalogue, CERTIFICATE_OPERATOR, event->tls.identity.name,
+                           clock_wall(), &e) != RC_OK)
+        log_error(&e, "cannot note when an operator was seen");
+}
+
 void
 api_event(struct api *a, const struct hub_event *event)
 {
     struct error e = ERROR_INIT;
+    if (event->kind == HUB_UP)
+        meet(a, event);
     if (event->kind != HUB_FRAME || (event->frame.flags & FRAME_REPLY) != 0)
         return;
     CLEANUP(arena_freep) struct arena *arena = arena_new(API_ARENA);

@@ -105,7 +105,7 @@ add_agent(void *ctx, const struct catalogue_peer *p, struct error *e)
     out->version = api_text(l->call, p->version);
     out->system = api_text(l->call, p->system);
     out->address = api_text(l->call, p->address);
-    out->last_seen = p->last_seen.ns;
+    out->last_seen = fleet_is_connected(a->options.fleet, p->name) ? l->now.ns : p->last_seen.ns;
     out->enrolled = p->enrolled_at.ns;
     out->certificate_until = p->certificate_until.ns;
     out->clock_offset = p->clock_offset_ns;

@@ -60,6 +60,9 @@ enum rc catalogue_peer_enrolled(struct catalogue *c, enum certificate_role role,
 enum rc catalogue_peer_seen(struct catalogue *c, enum certificate_role role, const char *name,
                             const char *version, const char *system, const char *address,
                             int64_t clock_offset_ns, struct wall now, struct error *e);
+/* It was connected until now, or is from now on. */
+enum rc catalogue_peer_met(struct catalogue *c, enum certificate_role role, const char *name,
+                           struct wall now, struct error *e);
 /* RC_NOT_FOUND when there is none of that name. */
 enum rc catalogue_peer_find(struct catalogue *c, enum certificate_role role, const char *name,
                             catalogue_peer_visit *visit, void *ctx, struct error *e);

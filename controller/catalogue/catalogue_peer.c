@@ -160,6 +160,14 @@ catalogue_peer_seen(struct catalogue *c, enum certificate_role role, const char 
 }
 
 enum rc
+catalogue_peer_met(struct catalogue *c, enum certificate_role role, const char *name,
+                   struct wall now, struct error *e)
+{
+    return sql_run(c->db, e, "UPDATE peer SET last_seen=? WHERE role=? AND name=?", "iit", now.ns,
+                   (int64_t)role, name);
+}
+
+enum rc
 catalogue_tokens_open(struct catalogue *c, struct wall now, bool *out, struct error *e)
 {
     CLEANUP(sql_freep) struct sql *rows = NULL;

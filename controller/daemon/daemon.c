@@ -71,6 +71,14 @@ on_lost(void *ctx, const char *agent)
 }
 
 static void
+on_enrolled(void *ctx, enum certificate_role role, const char *name)
+{
+    const struct daemon *d = ctx;
+    if (role == CERTIFICATE_AGENT) /* an operator's connection is looked at with each request */
+        fleet_enrolled(d->fleet, name);
+}
+
+static void
 wake(void *ctx)
 {
     const struct daemon *d = ctx;
@@ -156,6 +164,8 @@ open_services(struct daemon *d, struct error *e)
         .recipients = d->store.recipients,
         .recipient_count = d->store.recipient_count,
         .certificate_days = (unsigned)s->certificate_days,
+        .enrolled = on_enrolled,
+        .ctx = d,
     };
     return enroll_server_new(&enroll, &d->enroll, e);
 }

@@ -114,8 +114,11 @@ issue(struct question *q, enum certificate_role role, struct wall now, struct er
         memcpy(signing.bytes, q->request->signing_key.data, KEYS_PUBLIC_SIZE);
         memcpy(receiving.bytes, q->request->receiving_key.data, KEYS_PUBLIC_SIZE);
     }
-    return catalogue_peer_enrolled(o->catalogue, role, q->request->name, &signing, &receiving,
-                                   &facts.spki, facts.not_after, now, e);
+    TRY(catalogue_peer_enrolled(o->catalogue, role, q->request->name, &signing, &receiving,
+                                &facts.spki, facts.not_after, now, e));
+    if (o->enrolled != NULL)
+        o->enrolled(o->ctx, role, q->request->name);
+    return RC_OK;
 }
 
 static enum rc

@@ -32,6 +32,9 @@ struct enroll_options {
     const struct keys_public *recipients;
     size_t recipient_count;
     unsigned certificate_days;
+    /* NULL, or called on the loop when a certificate was given: an older one counts no more. */
+    void (*enrolled)(void *ctx, enum certificate_role role, const char *name);
+    void *ctx;
 };
 
 enum rc enroll_server_new(const struct enroll_options *options, struct enroll_server **out,

@@ -194,7 +194,7 @@ save_sources(struct fleet *f, const char *agent, Koffer__Source *const *sources,
 static void
 judge_clock(struct agent *a, int64_t theirs, struct wall now)
 {
-    a->clock_offset_ns = theirs - now.ns;
+    a->clock_offset_ns = clock_between(now, (struct wall){theirs});
     a->problem[0] = '\0';
     if (a->clock_offset_ns > CLOCK_TOLERANCE_NS || a->clock_offset_ns < -CLOCK_TOLERANCE_NS) {
         (void)snprintf(a->problem, sizeof a->problem,
@@ -341,6 +341,20 @@ on_up(struct fleet *f, struct agent *a, uint64_t peer)
     a->greeted = false;
 }
 
+/* It is gone, or counts as gone. */
+static void
+let_go(struct fleet *f, struct agent *a)
+{
+    struct error e = ERROR_INIT;
+    if (a->greeted && catalogue_peer_met(f->options.catalogue, CERTIFICATE_AGENT, a->name,
+                                         clock_wall(), &e) != RC_OK)
+        log_error(&e, "cannot note when an agent was seen", LOG_TEXT("agent", a->name));
+    a->peer = 0;
+    if (a->greeted)
+        f->options.owner.lost(f->options.owner.ctx, a->name);
+    a->greeted = false;
+}
+
 static void
 on_down(struct fleet *f, uint64_t peer)
 {
@@ -348,10 +362,18 @@ on_down(struct fleet *f, uint64_t peer)
     if (a == NULL)
         return; /* replaced by a newer connection already */
     log_warning("agent lost", LOG_TEXT("agent", a->name));
-    a->peer = 0;
-    if (a->greeted)
-        f->options.owner.lost(f->options.owner.ctx, a->name);
-    a->greeted = false;
+    let_go(f, a);
+}
+
+void
+fleet_enrolled(struct fleet *f, const char *name)
+{
+    struct agent *a = by_name(f, name);
+    if (a == NULL || a->peer == 0)
+        return;
+    log_info("agent enrolled anew: its old connection ends", LOG_TEXT("agent", name));
+    hub_close_peer(f->options.hub, a->peer);
+    let_go(f, a);
 }
 
 /* A certificate alone is not enough: the catalogue must know its bearer. */

@@ -54,6 +54,9 @@ enum rc fleet_event(struct fleet *f, const struct hub_event *event, bool *taken,
  */
 enum rc fleet_admit(struct catalogue *c, const struct tls_peer *peer, struct error *e);
 
+/* The agent has a new certificate: whoever is connected with the old one is closed, and its steps are lost. */
+void fleet_enrolled(struct fleet *f, const char *agent);
+
 bool fleet_is_connected(const struct fleet *f, const char *agent);
 size_t fleet_connected_count(const struct fleet *f);
 /* What is wrong with this agent, for people; "" when nothing.  Until the next call. */

@@ -26,6 +26,7 @@ static struct world {
     sem_t woken;
     struct keys_private *tls, *signing, *receiving;
     /* one attempt, made on a thread of its own */
+    char enrolled[80]; /* "agent imap1": what was told */
     struct token token;
     bool done;
     enum rc rc;
@@ -67,6 +68,12 @@ make_keys(void)
     CHECK_OK(keys_generate(KEYS_RECEIVING, &w.receiving, &e), &e);
 }
 
+static void
+enrolled(void *ctx, enum certificate_role role, const char *name)
+{
+    (void)snprintf(ctx, sizeof w.enrolled, "%s %s", certificate_role_name(role), name);
+}
+
 static int
 begin(void **state)
 {
@@ -91,6 +98,8 @@ begin(void **state)
         .recipients = &w.recipient,
         .recipient_count = 1,
         .certificate_days = 10,
+        .enrolled = enrolled,
+        .ctx = w.enrolled,
     };
     CHECK_OK(enroll_server_new(&options, &w.server, &e), &e);
     return 0;
@@ -166,6 +175,7 @@ join(void)
 {
     pthread_t joiner;
     w.done = false;
+    w.enrolled[0] = '\0';
     w.e = ERROR_INIT;
     enroll_result_free(&w.result);
     assert_int_equal(pthread_create(&joiner, NULL, run_join, NULL), 0);
@@ -207,6 +217,7 @@ good_token_gives_a_certificate_and_all_there_is_to_know(void **state)
     (void)state;
     invite(CERTIFICATE_AGENT, "imap1", in_an_hour());
     must_join();
+    assert_string_equal(w.enrolled, "agent imap1");
     CHECK_OK(certificate_inspect(w.result.certificate, &facts, &e), &e);
     assert_int_equal(facts.identity.role, CERTIFICATE_AGENT);
     assert_string_equal(facts.identity.name, "imap1");
@@ -242,6 +253,7 @@ must_be_refused(const char *why)
     if (strstr(w.e.text, why) == NULL)
         fail_msg("'%s' does not say '%s'", w.e.text, why);
     assert_null(w.result.certificate);
+    assert_string_equal(w.enrolled, "");
 }
 
 static void

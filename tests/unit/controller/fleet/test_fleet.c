@@ -1,0 +1,289 @@
+/* test_fleet.c -- agents over real TLS: who speaks for an agent, and until when. */
+#include "controller/fleet/fleet.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/link.h"
+#include "proto/message.h"
+#include "tests/support/catalogue_kit.h"
+#include "tests/support/check.h"
+#include "tests/support/pki.h"
+
+enum { PATIENCE_MS = 10000 };
+
+static struct world {
+    struct catalogue_kit *catalogue;
+    struct vault *vault;
+    struct pki pki;
+    struct pki_leaf controller, first, second;
+    struct hub *hub;
+    struct fleet *fleet;
+    char url[64];
+    unsigned up, lost;
+} w;
+
+static void
+on_result(void *ctx, const char *agent, const Koffer__StepResult *result)
+{
+    (void)ctx, (void)agent, (void)result;
+}
+
+static void
+on_progress(void *ctx, const char *agent, const Koffer__Progress *progress)
+{
+    (void)ctx, (void)agent, (void)progress;
+}
+
+static void
+on_up(void *ctx, const char *agent, const uint64_t *jobs, size_t count)
+{
+    (void)ctx, (void)jobs, (void)count;
+    assert_string_equal(agent, "mail1");
+    w.up++;
+}
+
+static void
+on_lost(void *ctx, const char *agent)
+{
+    (void)ctx;
+    assert_string_equal(agent, "mail1");
+    w.lost++;
+}
+
+static struct tls_identity
+identity_of(const struct pki_leaf *leaf)
+{
+    return (struct tls_identity){
+        .ca = leaf->ca, .certificate = leaf->certificate, .key = leaf->key};
+}
+
+static void
+open_fleet(void)
+{
+    struct error e = ERROR_INIT;
+    unsigned port;
+    const struct tls_identity identity = identity_of(&w.controller);
+    CHECK_OK(hub_open(&w.hub, &e), &e);
+    CHECK_OK(hub_listen_tls(w.hub, "tls+tcp://127.0.0.1:0", &identity, &e), &e);
+    CHECK_OK(hub_port(w.hub, &port, &e), &e);
+    (void)snprintf(w.url, sizeof w.url, "tls+tcp://127.0.0.1:%u", port);
+    const struct fleet_options options = {
+        .hub = w.hub,
+        .catalogue = w.catalogue->catalogue,
+        .vault = w.vault,
+        .data_url = "tls+tcp://c:2",
+        .owner = {NULL, on_result, on_progress, on_up, on_lost},
+    };
+    CHECK_OK(fleet_new(&options, &w.fleet, &e), &e);
+}
+
+static int
+begin(void **state)
+{
+    struct error e = ERROR_INIT;
+    struct record_vault_id id;
+    char path[VAULT_KIT_PATH_SIZE + 8];
+    void *kit;
+    (void)state;
+    w = (struct world){.up = 0};
+    assert_int_equal(catalogue_kit_begin(&kit), 0);
+    w.catalogue = kit;
+    (void)snprintf(path, sizeof path, "%s/vault", w.catalogue->directory);
+    CHECK_OK(vault_create(path, false, &id, &e), &e);
+    CHECK_OK(vault_open(path, &(struct vault_options){0}, &w.vault, &e), &e);
+    pki_make(&w.pki, "test");
+    pki_issue(&w.pki, CERTIFICATE_CONTROLLER, "main", clock_wall(), 30, &w.controller);
+    pki_issue(&w.pki, CERTIFICATE_AGENT, "mail1", clock_wall(), 30, &w.first);
+    pki_issue(&w.pki, CERTIFICATE_AGENT, "mail1", clock_wall(), 30, &w.second);
+    open_fleet();
+    return 0;
+}
+
+static int
+end(void **state)
+{
+    void *kit = w.catalogue;
+    (void)state;
+    fleet_free(w.fleet);
+    hub_close(w.hub);
+    vault_close(w.vault);
+    pki_leaf_free(&w.controller);
+    pki_leaf_free(&w.first);
+    pki_leaf_free(&w.second);
+    pki_free(&w.pki);
+    return catalogue_kit_end(&kit);
+}
+
+static void
+enrol(const struct pki_leaf *leaf)
+{
+    struct error e = ERROR_INIT;
+    const struct keys_public key = {{1}};
+    const struct wall now = clock_wall(), until = {now.ns + CLOCK_NS_PER_SECOND};
+    struct catalogue *c = w.catalogue->catalogue;
+    CHECK_OK(
+        catalogue_peer_invite(c, CERTIFICATE_AGENT, "mail1", true, &leaf->spki, until, now, &e),
+        &e);
+    CHECK_OK(catalogue_peer_enrolled(c, CERTIFICATE_AGENT, "mail1", &key, &key, &leaf->spki, until,
+                                     now, &e),
+             &e);
+    fleet_enrolled(w.fleet, "mail1");
+}
+
+/* One event of the hub through the fleet. */
+static enum rc
+step(struct error *e)
+{
+    struct hub_event event;
+    bool taken;
+    CHECK_OK(hub_next(w.hub, clock_after_ms(clock_mono(), PATIENCE_MS), &event, e), e);
+    assert_int_not_equal(event.kind, HUB_TIMEOUT);
+    enum rc rc = fleet_event(w.fleet, &event, &taken, e);
+    hub_event_clear(&event);
+    return rc;
+}
+
+static void
+expect(struct link *link, enum link_kind kind)
+{
+    struct error e = ERROR_INIT;
+    struct link_event event;
+    CHECK_OK(link_next(link, clock_after_ms(clock_mono(), PATIENCE_MS), &event, &e), &e);
+    assert_int_equal(event.kind, kind);
+    link_event_clear(&event);
+}
+
+static struct link *
+dial(const struct pki_leaf *leaf)
+{
+    struct error e = ERROR_INIT;
+    struct link *link;
+    const struct tls_identity identity = identity_of(leaf);
+    const struct link_options options = {
+        .url = w.url, .identity = &identity, .expect = "koffer://controller/main"};
+    CHECK_OK(link_open(&options, &link, &e), &e);
+    expect(link, LINK_UP);
+    return link;
+}
+
+static struct link *
+join(const struct pki_leaf *leaf, int64_t clock)
+{
+    struct error e = ERROR_INIT;
+    Koffer__AgentHello hello;
+    CLEANUP(buffer_free) struct buffer body = BUFFER_INIT(LIMIT_CONTROL_MESSAGE);
+    struct link *link = dial(leaf);
+    koffer__agent_hello__init(&hello);
+    hello.protocol_min = hello.protocol_max = 1;
+    hello.clock = clock;
+    CHECK_OK(message_pack(&hello.base, &body, &e), &e);
+    const struct frame frame = {
+        .type = KOFFER__MESSAGE_TYPE__AGENT_HELLO, .correlation = 1, .body = buffer_span(&body)};
+    CHECK_OK(link_send(link, &frame, &e), &e);
+    CHECK_OK(step(&e), &e); /* up */
+    CHECK_OK(step(&e), &e); /* hello */
+    expect(link, LINK_FRAME);
+    assert_true(fleet_is_connected(w.fleet, "mail1"));
+    return link;
+}
+
+static enum rc
+order(struct error *e)
+{
+    Koffer__StepOrder order;
+    koffer__step_order__init(&order);
+    order.job = 1;
+    return fleet_order(w.fleet, "mail1", &order, e);
+}
+
+static void
+old_certificate_gets_no_orders_once_there_is_a_new_one(void **state)
+{
+    struct error e = ERROR_INIT;
+    (void)state;
+    enrol(&w.first);
+    struct link *old = join(&w.first, 0);
+    CHECK_OK(order(&e), &e);
+    expect(old, LINK_FRAME);
+    enrol(&w.second);
+    assert_int_equal(w.lost, 1);
+    assert_false(fleet_is_connected(w.fleet, "mail1"));
+    CHECK_RC(order(&e), RC_AGAIN);
+    expect(old, LINK_DOWN);
+    link_close(old);
+    CHECK_OK(step(&e), &e); /* down: nobody is lost twice */
+    assert_int_equal(w.lost, 1);
+}
+
+static void
+new_certificate_takes_over(void **state)
+{
+    (void)state;
+    enrol(&w.second);
+    struct link *link = join(&w.second, 0);
+    assert_int_equal(w.up, 1);
+    link_close(link);
+}
+
+static void
+no_clock_is_too_odd_for_a_hello(void **state)
+{
+    static const int64_t clocks[] = {INT64_MIN, INT64_MAX};
+    struct error e = ERROR_INIT;
+    (void)state;
+    enrol(&w.first);
+    for (size_t i = 0; i < sizeof clocks / sizeof *clocks; i++) {
+        struct link *link = join(&w.first, clocks[i]);
+        assert_non_null(strstr(fleet_problem(w.fleet, "mail1"), "clock is off"));
+        link_close(link);
+        CHECK_OK(step(&e), &e);
+    }
+}
+
+static enum rc
+take_seen(void *ctx, const struct catalogue_peer *p, struct error *e)
+{
+    (void)e;
+    *(struct wall *)ctx = p->last_seen;
+    return RC_OK;
+}
+
+static void
+agent_was_last_seen_when_it_left(void **state)
+{
+    struct error e = ERROR_INIT;
+    struct wall seen;
+    (void)state;
+    enrol(&w.first);
+    struct link *link = join(&w.first, 0);
+    struct wall before = clock_wall();
+    link_close(link);
+    CHECK_OK(step(&e), &e);
+    CHECK_OK(catalogue_peer_find(w.catalogue->catalogue, CERTIFICATE_AGENT, "mail1", take_seen,
+                                 &seen, &e),
+             &e);
+    assert_true(seen.ns >= before.ns);
+}
+
+static int
+start_tls(void **state)
+{
+    struct error e = ERROR_INIT;
+    (void)state;
+    CHECK_OK(tls_start(&e), &e);
+    return 0;
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(old_certificate_gets_no_orders_once_there_is_a_new_one,
+                                        begin, end),
+        cmocka_unit_test_setup_teardown(new_certificate_takes_over, begin, end),
+        cmocka_unit_test_setup_teardown(no_clock_is_too_odd_for_a_hello, begin, end),
+        cmocka_unit_test_setup_teardown(agent_was_last_seen_when_it_left, begin, end),
+    };
+    return cmocka_run_group_tests(tests, start_tls, NULL);
+}
