@@ -298,6 +298,7 @@ loop(struct daemon *d, struct error *e)
         if (clock_ms_until(next_tick, clock_mono()) == 0) {
             cycle_tick(d->cycles);
             enroll_tick(d->enroll);
+            jobs_tick(d->jobs, clock_mono());
             next_tick = clock_after_ms(clock_mono(), TICK_MS);
         }
     }

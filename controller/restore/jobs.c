@@ -309,7 +309,9 @@ jobs_cancel(struct jobs *j, uint64_t id, struct error *e)
     if (job == NULL)
         return error_set(e, RC_NOT_FOUND, "there is no job %llu", (unsigned long long)id);
     atomic_store(&job->cancel, true);
-    if (!job->final && job->agent[0] != '\0')
+    if (!job->final && job->agent[0] != '\0') {
+        job->until = clock_after_ms(clock_mono(), JOBS_ANSWER_MS);
         fleet_cancel(j->fleet, job->agent, job->id);
+    }
     return RC_OK;
 }

@@ -68,5 +68,7 @@ const char *jobs_kind_name(enum jobs_kind kind);
 void jobs_result(struct jobs *j, const char *agent, const Koffer__StepResult *result);
 void jobs_progress(struct jobs *j, const char *agent, const Koffer__Progress *progress);
 void jobs_agent_lost(struct jobs *j, const char *agent);
+/* Now and then: ends restores whose agent did not answer in time, or not to a cancel. */
+void jobs_tick(struct jobs *j, struct mono now);
 
 #endif

@@ -7,6 +7,9 @@
 #include "controller/restore/archive.h"
 #include "controller/restore/jobs.h"
 
+/* An agent keeps its own deadline; we wait this much longer for its answer. */
+enum { JOBS_ANSWER_MS = 30000 };
+
 struct job {
     struct jobs *jobs;
     uint64_t id;
@@ -29,6 +32,7 @@ struct job {
     char agent[LIMIT_LABEL + 1]; /* restore through this agent; "" here */
     char source[2 * LIMIT_LABEL + 2], *path, *target;
     bool dry_run, replace;
+    struct mono until; /* restore through an agent: it must have answered by then */
 };
 
 struct jobs {

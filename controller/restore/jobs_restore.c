@@ -181,6 +181,8 @@ order_restore(struct job *job, const struct record_archive *archive, struct erro
     order.verb = KOFFER__STEP_VERB__STEP_RESTORE;
     order.token = message_bytes(token.bytes, ID_SIZE);
     order.deadline_seconds = j->options.restore_seconds;
+    job->until =
+        clock_after_ms(clock_mono(), INT64_C(1000) * j->options.restore_seconds + JOBS_ANSWER_MS);
     order.restore = &restore;
     enum rc rc = fleet_order(j->fleet, job->agent, &order, e);
     if (rc != RC_OK)
@@ -272,6 +274,23 @@ jobs_agent_lost(struct jobs *j, const char *agent)
         job->rc = error_set(&job->e, RC_AGAIN, "agent '%s' was lost during the restore", agent);
         (void)snprintf(job->remedy, sizeof job->remedy,
                        "start it again: what is there already is not restored twice");
+        end_remote(job);
+    }
+}
+
+void
+jobs_tick(struct jobs *j, struct mono now)
+{
+    for (size_t i = 0; i < j->count; i++) {
+        struct job *job = j->all[i];
+        if (job->final || job->until.ns == 0 || clock_ms_until(job->until, now) > 0)
+            continue;
+        bool cancelled = atomic_load(&job->cancel);
+        job->rc = error_set(&job->e, cancelled ? RC_CANCELLED : RC_TIMEOUT,
+                            "agent '%s' did not answer %s", job->agent,
+                            cancelled ? "when the restore was cancelled" : "within the deadline");
+        (void)snprintf(job->remedy, sizeof job->remedy,
+                       "see koffer-agent's log on that host; it may still be writing");
         end_remote(job);
     }
 }

@@ -3,11 +3,15 @@
 
 #include <semaphore.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "controller/fleet/data.h"
+#include "controller/restore/jobs_internal.h"
 #include "controller/vault/vault_parts.h"
 #include "tests/support/catalogue_kit.h"
 #include "tests/support/check.h"
+#include "tests/support/pki.h"
 
 static struct world {
     struct catalogue_kit *kit;
@@ -150,6 +154,52 @@ newest_full_that_is_damaged_is_good_no_more(void **state)
     assert_int_equal(verify_newest(), 0);
 }
 
+/* A restore that an agent was told to do and never answers. */
+static struct job *
+order_of_a_mute_agent(struct mono until)
+{
+    struct error e = ERROR_INIT;
+    struct job *job;
+    CHECK_OK(jobs_add(w.jobs, JOBS_RESTORE, &job, &e), &e);
+    (void)snprintf(job->agent, sizeof job->agent, "mail1");
+    job->until = until;
+    return job;
+}
+
+static void
+restore_ends_when_its_agent_does_not_answer(void **state)
+{
+    (void)state;
+    struct error e = ERROR_INIT;
+    struct pki pki;
+    struct pki_leaf controller;
+    struct jobs_status status;
+    CHECK_OK(tls_start(&e), &e);
+    pki_make(&pki, "test");
+    pki_issue(&pki, CERTIFICATE_CONTROLLER, "main", clock_wall(), 30, &controller);
+    const struct tls_identity identity = {pki.ca, controller.certificate, controller.key};
+    const struct data_options options = {
+        .vault = w.vault, .url = "tls+tcp://127.0.0.1:0", .identity = &identity};
+    CHECK_OK(data_open(&options, &w.jobs->options.data, &e), &e);
+
+    const struct mono now = clock_mono(), later = clock_after_ms(now, 1000);
+    uint64_t late = order_of_a_mute_agent(later)->id;
+    struct job *cancelled = order_of_a_mute_agent(later);
+    atomic_store(&cancelled->cancel, true);
+    jobs_tick(w.jobs, now);
+    assert_false(cancelled->final);
+    jobs_tick(w.jobs, later);
+    CHECK_OK(jobs_status(w.jobs, late, &status, &e), &e);
+    assert_true(status.final);
+    assert_int_equal(status.rc, RC_TIMEOUT);
+    assert_non_null(strstr(status.text, "mail1"));
+    assert_int_equal(cancelled->rc, RC_CANCELLED);
+
+    data_close(w.jobs->options.data);
+    pki_leaf_free(&controller);
+    pki_free(&pki);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int
@@ -158,6 +208,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(newest_full_is_verified_once),
         TEST(newest_full_that_is_damaged_is_good_no_more),
+        TEST(restore_ends_when_its_agent_does_not_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
