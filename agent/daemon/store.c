@@ -185,6 +185,8 @@ load(const struct settings *s, struct store *out, struct error *e)
                          "this agent is not enrolled ('%s' is missing): get a token with 'koffer "
                          "agent add NAME' and run 'koffer-agent enroll'",
                          path);
+    TRY(file_check_kept("state directory", s->state, e));
+    TRY(file_check_kept("directory of keys", in(s, "keys", path), e));
     TRY(keys_read_file(KEYS_SIGNING, in(s, "keys/signing.key", path), &out->signing, e));
     TRY(keys_read_file(KEYS_RECEIVING, in(s, "keys/receiving.key", path), &out->receiving, e));
     TRY(keys_read_secret(in(s, "keys/domain", path), &out->domain.secret, e));

@@ -65,6 +65,9 @@ enum rc file_read_private(const char *what, const char *path, struct buffer *out
 /* RC_INVALID when `path` does not exist or is no directory; RC_DENIED when not writable. */
 enum rc file_check_directory(const char *what, const char *path, struct error *e);
 
+/* RC_DENIED, with the remedy, when others than root and we could change what is in the directory (H6). */
+enum rc file_check_kept(const char *what, const char *path, struct error *e);
+
 /* Free bytes for us on the file system of `dirfd`. */
 enum rc file_free_space(int dirfd, uint64_t *out, struct error *e);
 

@@ -79,6 +79,23 @@ file_make_directory(int dirfd, const char *path, unsigned mode, struct error *e)
 }
 
 enum rc
+file_check_kept(const char *what, const char *path, struct error *e)
+{
+    struct stat about;
+    if (stat(path, &about) != 0)
+        return error_errno(e, "%s '%s'", what, path);
+    if (about.st_uid != 0 && about.st_uid != geteuid())
+        return error_set(e, RC_DENIED, "%s '%s' belongs to user %u; give it to user %u (chown)",
+                         what, path, about.st_uid, geteuid());
+    if ((about.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+        return error_set(e, RC_DENIED,
+                         "%s '%s' has mode %04o, so others can replace what is in it; run: chmod "
+                         "700 '%s'",
+                         what, path, about.st_mode & 07777u, path);
+    return RC_OK;
+}
+
+enum rc
 file_open_directory(int dirfd, const char *path, int *out, struct error *e)
 {
     int fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

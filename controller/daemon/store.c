@@ -151,6 +151,8 @@ load(const struct settings *s, struct store *out, struct error *e)
                          "'%s' holds no controller's keys: run 'koffer-controller init', or mount "
                          "what should be there",
                          s->state);
+    TRY(file_check_kept("state directory", s->state, e));
+    TRY(file_check_kept("directory of keys", in(s, "keys", path), e));
     TRY(keys_read_file(KEYS_SIGNING, in(s, "keys/ca.key", path), &out->ca, e));
     TRY(keys_read_file(KEYS_SIGNING, in(s, "keys/tls.key", path), &out->tls, e));
     TRY(keys_read_file(KEYS_SIGNING, in(s, "keys/signing.key", path), &out->signing, e));

@@ -273,6 +273,25 @@ no_path_leads_out_of_its_directory(void **state)
     assert_int_equal(close(fd), 0);
 }
 
+static void
+a_directory_that_others_can_change_is_refused(void **state)
+{
+    const struct place *place = *state;
+    static const mode_t open_modes[] = {0720, 0702, 0777, 01777};
+    struct error e = ERROR_INIT;
+    char path[64];
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", place->fd);
+    assert_int_equal(fchmod(place->fd, 0755), 0);
+    CHECK_OK(file_check_kept("state directory", path, &e), &e);
+    for (size_t i = 0; i < sizeof open_modes / sizeof *open_modes; i++) {
+        assert_int_equal(fchmod(place->fd, open_modes[i]), 0);
+        CHECK_RC(file_check_kept("state directory", path, &e), RC_DENIED);
+        assert_non_null(strstr(e.text, "chmod 700"));
+    }
+    assert_int_equal(fchmod(place->fd, 0700), 0);
+    CHECK_RC(file_check_kept("state directory", "/nowhere/at/all", &e), RC_NOT_FOUND);
+}
+
 #define PLACE_TEST(f) cmocka_unit_test_setup_teardown(f, enter, leave)
 
 int
@@ -289,6 +308,7 @@ main(void)
         PLACE_TEST(names_come_sorted_by_their_bytes),
         PLACE_TEST(removing_a_tree_follows_no_link),
         PLACE_TEST(a_directory_setting_is_checked_with_its_remedy),
+        PLACE_TEST(a_directory_that_others_can_change_is_refused),
         PLACE_TEST(no_path_leads_out_of_its_directory),
     };
     return cmocka_run_group_tests_name("file", tests, NULL, NULL);
