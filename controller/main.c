@@ -1,4 +1,5 @@
 /* main.c -- koffer-controller: init, run, check.  See koffer-controller(8). */
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -7,6 +8,7 @@
 #include "common/base/limits.h"
 #include "common/base/log.h"
 #include "common/base/text.h"
+#include "common/sys/file.h"
 #include "controller/daemon/daemon.h"
 #include "controller/daemon/init.h"
 #include "controller/daemon/store.h"
@@ -97,6 +99,22 @@ print_table(enum rc (*print)(const struct config_key *, struct buffer *, struct 
     return RC_OK;
 }
 
+/* Only whether it is there: while the controller runs, the vault is its own. */
+static enum rc
+check_vault(const struct settings *s, struct error *e)
+{
+    char path[4096];
+    bool exists;
+    (void)snprintf(path, sizeof path, "%s/format", s->vault);
+    TRY(file_exists(AT_FDCWD, path, &exists, e));
+    if (!exists)
+        return error_set(e, RC_NOT_FOUND,
+                         "there is no vault in '%s': is its file system mounted? "
+                         "'koffer-controller init' makes a new one",
+                         s->vault);
+    return RC_OK;
+}
+
 static enum rc
 check(const char *path, struct error *e)
 {
@@ -105,6 +123,7 @@ check(const char *path, struct error *e)
     struct settings settings;
     TRY(settings_read(path, &config, &settings, e));
     TRY(store_load(&settings, &store, e));
+    TRY(check_vault(&settings, e));
     (void)printf("%s: good\n", path);
     return RC_OK;
 }

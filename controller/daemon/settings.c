@@ -30,6 +30,31 @@ check_name(const char *value, struct error *e)
     return text_check_name("name", value, e);
 }
 
+static enum rc
+check_host(const char *value, struct error *e)
+{
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.:[]";
+    if (value[0] == '\0' || value[strspn(value, allowed)] != '\0')
+        return error_set(e, RC_INVALID,
+                         "'%.100s' is no host name or address; write it without scheme and port, "
+                         "IPv6 in brackets",
+                         value);
+    return RC_OK;
+}
+
+/* unix(7): the name of a socket has 107 bytes. */
+static enum rc
+check_run(const char *value, struct error *e)
+{
+    enum { LONGEST = 107 - (int)(sizeof "/control" - 1) };
+    if (strlen(value) > LONGEST)
+        return error_set(e, RC_INVALID,
+                         "'%.40s...' is too long for a socket; write at most %d bytes", value,
+                         LONGEST);
+    return RC_OK;
+}
+
 const struct config_key settings_keys[] = {
     {.name = "cluster",
      .type = CONFIG_TEXT,
@@ -81,10 +106,12 @@ const struct config_key settings_keys[] = {
      .help = "Where hosts and operators enrol; open only while a token is."},
     {.name = "advertise",
      .type = CONFIG_TEXT,
+     .check = check_host,
      .help = "Host name or address under which agents reach this controller; default: the address "
              "of 'listen', or this host's name when that is 0.0.0.0."},
     {.name = "run-directory",
      .type = CONFIG_PATH,
+     .check = check_run,
      .fallback = "/run/koffer",
      .help = "For the socket through which root talks to the controller."},
     {.name = "capture-deadline",
@@ -114,6 +141,26 @@ const struct config_key settings_keys[] = {
     {0},
 };
 
+/* Port 0 is another one each time. */
+static enum rc
+check_apart(const char *path, const char *a, const char *a_key, const char *b, const char *b_key,
+            struct error *e)
+{
+    const char *port = strrchr(a, ':');
+    if (!text_equal(a, b) || text_equal(port, ":0"))
+        return RC_OK;
+    return error_set(e, RC_INVALID, "%s: '%s' and '%s' are both %s; give each a port of its own",
+                     path, a_key, b_key, a);
+}
+
+static enum rc
+check_addresses(const char *path, const struct settings *s, struct error *e)
+{
+    TRY(check_apart(path, s->listen, "listen", s->data_listen, "data-listen", e));
+    TRY(check_apart(path, s->listen, "listen", s->enroll_listen, "enroll-listen", e));
+    return check_apart(path, s->data_listen, "data-listen", s->enroll_listen, "enroll-listen", e);
+}
+
 enum rc
 settings_read(const char *path, struct config **config, struct settings *out, struct error *e)
 {
@@ -137,7 +184,7 @@ settings_read(const char *path, struct config **config, struct settings *out, st
         .require_mount = config_bool(s, "vault-require-mount"),
         .allow_network_fs = config_bool(s, "vault-allow-network-fs"),
     };
-    return RC_OK;
+    return check_addresses(path, out, e);
 }
 
 enum rc
