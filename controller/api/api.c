@@ -21,6 +21,7 @@ static const struct {
     VERB(OPERATOR_ADD, name_request, api_operator_add),
     VERB(OPERATOR_LIST, empty, api_operator_list),
     VERB(SOURCE_LIST, empty, api_source_list),
+    VERB(SOURCE_FORGET, name_request, api_source_forget),
     VERB(CYCLE_START, cycle_start, api_cycle_start),
     VERB(CYCLE_STATUS, cycle_ref, api_cycle_status),
     VERB(CYCLE_CANCEL, cycle_ref, api_cycle_cancel),

@@ -44,8 +44,8 @@ struct api_list {
 enum rc api_push(struct api_call *call, struct api_list *list, void *item, struct error *e);
 
 api_verb api_status, api_agent_add, api_agent_list, api_operator_add, api_operator_list,
-    api_source_list, api_cycle_start, api_cycle_status, api_cycle_cancel, api_cycle_list,
-    api_full_list, api_full_show, api_full_ls, api_full_cat, api_full_verify, api_restore_files,
-    api_vault_verify, api_vault_stats, api_job_status, api_job_cancel;
+    api_source_list, api_source_forget, api_cycle_start, api_cycle_status, api_cycle_cancel,
+    api_cycle_list, api_full_list, api_full_show, api_full_ls, api_full_cat, api_full_verify,
+    api_restore_files, api_vault_verify, api_vault_stats, api_job_status, api_job_cancel;
 
 #endif

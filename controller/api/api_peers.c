@@ -180,6 +180,7 @@ add_source_status(void *ctx, const struct catalogue_source *s, struct error *e)
     out->last_full = s->last_full;
     out->last_good = s->last_good.ns;
     out->last_problem = api_text(l->call, s->last_problem);
+    out->withdrawn = s->withdrawn;
     return RC_OK;
 }
 
@@ -194,6 +195,47 @@ api_source_list(struct api_call *call, struct error *e)
     koffer__source_status_list__init(reply);
     reply->n_sources = l.list.count;
     reply->sources = (Koffer__SourceStatus **)l.list.items;
+    call->reply = &reply->base;
+    return RC_OK;
+}
+
+/* "agent.source" cannot be cut at a dot, since both may hold some: compare with what there is. */
+struct forgetting {
+    const char *wanted;
+    char agent[LIMIT_LABEL + 1], source[LIMIT_LABEL + 1];
+    bool found;
+};
+
+static enum rc
+find_named(void *ctx, const struct catalogue_source *s, struct error *e)
+{
+    struct forgetting *f = ctx;
+    char both[2 * LIMIT_LABEL + 2];
+    (void)e;
+    (void)snprintf(both, sizeof both, "%s.%s", s->agent, s->name);
+    if (!f->found && text_equal(both, f->wanted)) {
+        f->found = true;
+        (void)snprintf(f->agent, sizeof f->agent, "%s", s->agent);
+        (void)snprintf(f->source, sizeof f->source, "%s", s->name);
+    }
+    return RC_OK;
+}
+
+enum rc
+api_source_forget(struct api_call *call, struct error *e)
+{
+    const Koffer__NameRequest *request = (const Koffer__NameRequest *)call->request;
+    struct forgetting f = {.wanted = request->name};
+    Koffer__Empty *reply = API_NEW(call, Koffer__Empty);
+    if (reply == NULL)
+        return error_set(e, RC_NO_MEMORY, "source");
+    TRY(catalogue_source_each(call->api->options.catalogue, NULL, find_named, &f, e));
+    if (!f.found)
+        return error_set(e, RC_NOT_FOUND, "there is no source '%.150s'; see 'koffer source list'",
+                         request->name);
+    TRY(catalogue_source_forget(call->api->options.catalogue, f.agent, f.source, e));
+    log_info("source forgotten", LOG_TEXT("source", request->name), LOG_TEXT("by", call->who));
+    koffer__empty__init(reply);
     call->reply = &reply->base;
     return RC_OK;
 }
@@ -229,6 +271,13 @@ look_at_source(void *ctx, const struct catalogue_source *src, struct error *e)
 {
     struct survey *s = ctx;
     struct api_call *call = s->problems.call;
+    if (src->withdrawn)
+        return api_push(call, &s->problems.list,
+                        arena_printf(call->arena,
+                                     "source %s.%s is no longer in the configuration of its agent; "
+                                     "if that is meant: koffer source forget %s.%s",
+                                     src->agent, src->name, src->agent, src->name),
+                        e);
     if (!src->required || src->last_full != 0)
         return RC_OK;
     return api_push(

@@ -45,6 +45,8 @@ static const char *const migrations[] = {
      "ALTER TABLE full ADD COLUMN damaged INTEGER NOT NULL DEFAULT 0;"),
     /* 3: how large an archive was, to notice one that shrank; 0: not known */
     "ALTER TABLE archive ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;",
+    /* 4: a source that its agent no longer names, until an operator forgets it */
+    "ALTER TABLE source ADD COLUMN withdrawn INTEGER NOT NULL DEFAULT 0;",
 };
 enum { NEWEST = sizeof migrations / sizeof *migrations };
 

@@ -79,13 +79,21 @@ struct catalogue_source {
     uint64_t last_full;
     struct wall last_good;
     const char *last_problem;
+    bool withdrawn; /* its agent no longer names it */
 };
 typedef enum rc
 catalogue_source_visit(void *ctx, const struct catalogue_source *s, struct error *e);
-/* Replaces all sources of the agent. */
+/*
+ * Replaces all sources of the agent.  A required one that a full holds and that is not among them
+ * any more stays, withdrawn, until it is forgotten: what vanishes from a host's configuration must
+ * not vanish from the backups in silence.
+ */
 enum rc
 catalogue_sources_set(struct catalogue *c, const char *agent,
                       const struct catalogue_source *sources, size_t count, struct error *e);
+/* RC_NOT_FOUND when there is no such source, RC_INVALID while its agent still names it. */
+enum rc
+catalogue_source_forget(struct catalogue *c, const char *agent, const char *name, struct error *e);
 /* In order of agent and name; agent NULL: all. */
 enum rc catalogue_source_each(struct catalogue *c, const char *agent, catalogue_source_visit *visit,
                               void *ctx, struct error *e);

@@ -2,6 +2,7 @@
 #include "controller/cli/cli.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "controller/cli/cli_json.h"
 #include "controller/cli/cli_table.h"
@@ -26,7 +27,7 @@ list(struct cli *cli, struct error *e)
         cli_table_put(t, "%s.%s", s->agent, s->source->name);
         cli_table_put(t, "%s", s->source->kind);
         cli_table_put(t, "%s", s->source->required ? "yes" : "no");
-        cli_table_put(t, "%s", s->connected ? "connected" : "away");
+        cli_table_put(t, "%s", s->withdrawn ? "withdrawn" : s->connected ? "connected" : "away");
         if (s->last_full == 0)
             cli_table_put(t, "-");
         else
@@ -37,10 +38,34 @@ list(struct cli *cli, struct error *e)
     return cli_table_print(t, stdout, e);
 }
 
+static enum rc
+forget(struct cli *cli, struct error *e)
+{
+    CLEANUP(message_freep) ProtobufCMessage *reply = NULL;
+    Koffer__NameRequest request;
+    koffer__name_request__init(&request);
+    request.name = message_text(cli->arguments[0]);
+    TRY(cli_call(cli, KOFFER__MESSAGE_TYPE__SOURCE_FORGET, &request.base,
+                 &koffer__empty__descriptor, &reply, e));
+    if (cli->json)
+        return cli_json_print(reply, e);
+    (void)printf("forgotten: cycles no longer ask for %s; the fulls that hold it keep it\n",
+                 CLI_SAFE(cli->arguments[0]));
+    return RC_OK;
+}
+
 const struct cli_command cli_source_commands[] = {
     {.noun = "source",
      .verb = "list",
      .help = "List everything that the agents protect, and when it last was in a good full.",
      .run = list},
+    {.noun = "source",
+     .verb = "forget",
+     .arguments = "AGENT.SOURCE",
+     .least = 1,
+     .most = 1,
+     .help = "Agree that a source is no longer in the configuration of its agent. Until then every "
+             "cycle that misses it is incomplete.",
+     .run = forget},
     {.noun = NULL},
 };

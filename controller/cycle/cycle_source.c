@@ -98,6 +98,14 @@ choose_source(void *ctx, const struct catalogue_source *from, struct error *e)
         s->state = CYCLE_SOURCE_SKIPPED;
         s->finished = choice->cycle->started;
         (void)snprintf(s->problem, sizeof s->problem, "not asked for in this cycle");
+    } else if (from->withdrawn) {
+        s->state = CYCLE_SOURCE_FAILED;
+        s->finished = choice->cycle->started;
+        (void)snprintf(s->problem, sizeof s->problem,
+                       "it is no longer in the configuration of its agent");
+        (void)snprintf(s->remedy, sizeof s->remedy,
+                       "put it back there, or run 'koffer source forget %s.%s' if that is meant",
+                       s->agent, s->source);
     }
     return RC_OK;
 }

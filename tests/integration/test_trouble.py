@@ -158,3 +158,24 @@ def test_a_new_backend_is_in_the_next_full(cluster, koffer):
         assert "example_com" in koffer.cli("full", "ls", f"{koffer.newest_full()}:ldap1.directory/export/ldap/kolab")
     finally:
         cluster.ldap.remove_backend("example_com", "dc=example,dc=com")
+
+
+def test_a_source_that_leaves_a_configuration_is_missed_until_it_is_forgotten(cluster, koffer):
+    config = cluster.hosts["db1"].outside("/etc/koffer/koffer-agent.conf")
+    good = config.read_text()
+    assert koffer.cycle()["state"] == "full"
+    begin = good.index('source "data"')
+    config.write_text(good[:begin] + good[good.index("}\n", good.index("}", begin) + 1) + 2:])
+    try:
+        koffer.agents["db1"].stop()
+        koffer.start_agent("db1")
+        koffer.wait_for_agents()
+        assert "no longer" in problem_of(failed_cycle(koffer), "db1", "data")
+        koffer.cli("source", "forget", "db1.data")
+        assert koffer.cycle()["state"] == "full"
+    finally:
+        config.write_text(good)
+        koffer.agents["db1"].stop()
+        koffer.start_agent("db1")
+        koffer.wait_for_agents()
+    assert koffer.cycle()["state"] == "full"

@@ -27,6 +27,8 @@ break_reading(struct capture_kit *kit, const char *name, off_t offset)
 {
     struct stat st;
     assert_int_equal(fstatat(kit->source_fd, name, &st, AT_SYMLINK_NOFOLLOW), 0);
+    /* Touched, so that it is read again however long ago it was made. */
+    assert_int_equal(utimensat(kit->source_fd, name, NULL, 0), 0);
     fault_io_break(st.st_ino, offset, EIO);
 }
 

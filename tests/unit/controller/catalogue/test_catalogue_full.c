@@ -194,6 +194,7 @@ struct sources {
     uint64_t last_full[8];
     int64_t last_good[8];
     char problem[8][64];
+    bool withdrawn[8];
 };
 
 static enum rc
@@ -203,6 +204,7 @@ take_source(void *ctx, const struct catalogue_source *s, struct error *e)
     (void)e;
     (void)snprintf(all->names[all->count], 64, "%s.%s", s->agent, s->name);
     (void)snprintf(all->problem[all->count], 64, "%s", s->last_problem);
+    all->withdrawn[all->count] = s->withdrawn;
     all->last_full[all->count] = s->last_full;
     all->last_good[all->count] = s->last_good.ns;
     assert_int_equal(s->required, strcmp(s->name, "spool") == 0);
@@ -235,6 +237,29 @@ sources_are_replaced_as_a_whole(void **state)
     set_sources(k, "imap1", 0);
     assert_int_equal(sources_of(k, "imap1").count, 0);
     assert_int_equal(sources_of(k, "imap2").count, 1);
+}
+
+static void
+source_that_vanishes_is_withdrawn_until_it_is_forgotten_or_back(void **state)
+{
+    struct catalogue_kit *k = *state;
+    struct error e = ERROR_INIT;
+    const struct catalogue_source spool = {
+        .name = "spool", .kind = "imap", .required = true, .description = ""};
+    CHECK_OK(catalogue_sources_set(k->catalogue, "imap1", &spool, 1, &e), &e);
+    add_full(k, 1, RECORD_FULL, &one, 1);
+    CHECK_RC(catalogue_source_forget(k->catalogue, "imap1", "spool", &e), RC_INVALID);
+
+    CHECK_OK(catalogue_sources_set(k->catalogue, "imap1", NULL, 0, &e), &e);
+    catalogue_kit_reopen(k);
+    assert_true(sources_of(k, "imap1").withdrawn[0]);
+    CHECK_OK(catalogue_sources_set(k->catalogue, "imap1", &spool, 1, &e), &e);
+    assert_false(sources_of(k, "imap1").withdrawn[0]);
+
+    CHECK_OK(catalogue_sources_set(k->catalogue, "imap1", NULL, 0, &e), &e);
+    CHECK_OK(catalogue_source_forget(k->catalogue, "imap1", "spool", &e), &e);
+    assert_int_equal(sources_of(k, "imap1").count, 0);
+    CHECK_RC(catalogue_source_forget(k->catalogue, "imap1", "spool", &e), RC_NOT_FOUND);
 }
 
 static void
@@ -295,6 +320,7 @@ main(void)
         TEST(facts_of_a_record_survive_reopen),
         TEST(chain_only_goes_forward),
         TEST(sources_are_replaced_as_a_whole),
+        TEST(source_that_vanishes_is_withdrawn_until_it_is_forgotten_or_back),
         TEST(twice_the_same_name_changes_nothing),
         TEST(list_tells_the_last_good_full_and_the_last_problem),
     };
