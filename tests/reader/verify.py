@@ -1,0 +1,94 @@
+"""Is everything there and as it was written?  Without a key: every byte of every pack, every record, every chain, and that
+each full reaches only blobs that are there.  With a key also: every node, every slice, every count.
+
+    problems = verify(vault, key)       # [] or lines for people
+"""
+import collections
+
+import blob as blobs
+from cursor import Corrupt
+from keys import sha256
+from node import DIRECTORY, FILE, FUZZY, UNREADABLE
+from tree import Tree
+from vault import check_chains, check_pack, walk_pack
+
+
+def verify(vault, key=None):
+    problems, headers = check_packs(vault)
+    fulls = []
+    for path, full in vault.read_fulls():
+        if isinstance(full, Corrupt):
+            problems.append(f"{path}: {full}")
+        else:
+            fulls.append(full)
+    problems += check_chains(fulls)
+    for full in fulls:
+        for archive in full.archives:
+            title = f"full {full.number}, {archive.title}"
+            problems += [f"{title}: {line}" for line in check_reach(archive, headers)]
+            if key:
+                problems += [f"{title}: {line}" for line in check_tree(vault, archive, key)]
+    return problems
+
+
+def check_packs(vault):
+    problems, headers = [], {}
+    for path, id in vault.packs():
+        data = path.read_bytes()
+        if sha256(data) != id:
+            problems.append(f"{path}: its bytes are not what its name says")
+        try:
+            places, found = check_pack(data, vault.id, path)
+            headers.update(found)
+            if list(walk_pack(data, vault.id, path))[:len(places)] != places:
+                problems.append(f"{path}: from the front other blobs are found than by its table")
+        except Corrupt as error:
+            problems.append(str(error))
+            headers.update(salvaged(data, vault.id, path))
+    return problems, headers
+
+
+def salvaged(data, vault_id, path):
+    try:
+        return {place.id: blobs.Header(data[place.offset:place.offset + place.length], place.id)
+                for place in walk_pack(data, vault_id, path)}
+    except Corrupt:
+        return {}
+
+
+def check_reach(archive, headers):
+    """By ids alone, no key needed."""
+    seen, pending = {archive.root}, [archive.root]
+    while pending:
+        id = pending.pop()
+        if id not in headers:
+            yield f"blob {id.hex()} is not there"
+            continue
+        if headers[id].domain != archive.domain:
+            yield f"blob {id.hex()} is of another domain"
+        fresh = set(headers[id].children) - seen
+        seen |= fresh
+        pending += fresh
+
+
+def check_tree(vault, archive, key):
+    try:
+        counts, links = collections.Counter(), {}
+        tree = Tree(vault, archive.open_root(key))
+        for path, entry in tree.walk():
+            counts["files" if entry.type == FILE else "directories" if entry.type == DIRECTORY else "others"] += 1
+            counts["unreadable"] += bool(entry.flags & UNREADABLE)
+            counts["fuzzy"] += bool(entry.flags & FUZZY)
+            counts["bytes"] += entry.size
+            for offset, data in tree.content(entry):
+                if offset + len(data) > entry.size:
+                    yield f"{path!r}: longer than its size"
+            same = entry._replace(name=b"")
+            if entry.link and links.setdefault(entry.link, same) != same:
+                yield f"{path!r}: differs from another name of the same file"
+    except Corrupt as error:
+        yield str(error)
+        return
+    for what, count in archive.counts.items():
+        if what != "vanished" and counts[what] != count:
+            yield f"{what}: the record says {count}, the tree has {counts[what]}"
