@@ -15,6 +15,7 @@ import datetime
 import hashlib
 import os
 import pathlib
+import re
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
@@ -41,7 +42,8 @@ def time_of(nanoseconds):
 
 
 def escaped(name):
-    return name.replace(b"\\", b"\\\\").replace(b"\n", b"\\n").replace(b"\t", b"\\t").decode(errors="backslashreplace")
+    """As text: control characters, backslashes and what is not UTF-8 become \\xNN."""
+    return re.sub(rb"[\0-\x1f\x7f\\]", lambda found: b"\\x%02x" % found[0][0], name).decode(errors="backslashreplace")
 
 
 def print_list(vault):
