@@ -244,3 +244,20 @@ text_check_name(const char *what, const char *text, struct error *e)
                      "a letter or digit",
                      text_escape(span_of(text, len), shown, sizeof shown), what);
 }
+
+const char *
+text_mode(char type, uint32_t mode, char out[static TEXT_MODE_SIZE])
+{
+    memcpy(out, "?rwxrwxrwx", TEXT_MODE_SIZE);
+    out[0] = type;
+    for (unsigned bit = 0; bit < 9; bit++)
+        if ((mode >> (8 - bit) & 1) == 0)
+            out[1 + bit] = '-';
+    if ((mode & 04000) != 0)
+        out[3] = out[3] == 'x' ? 's' : 'S';
+    if ((mode & 02000) != 0)
+        out[6] = out[6] == 'x' ? 's' : 'S';
+    if ((mode & 01000) != 0)
+        out[9] = out[9] == 'x' ? 't' : 'T';
+    return out;
+}

@@ -39,6 +39,10 @@ const char *text_size(uint64_t bytes, char out[static TEXT_SIZE_MAX]);
 /* "3 s", "4 min 10 s", "2 h 5 min", "3 d 4 h".  Returns `out`. */
 const char *text_duration(uint64_t seconds, char out[static TEXT_DURATION_MAX]);
 
+enum { TEXT_MODE_SIZE = 11 };
+/* "drwxr-s---": a letter for the type and permission bits, as ls(1) writes them.  Returns `out`. */
+const char *text_mode(char type, uint32_t mode, char out[static TEXT_MODE_SIZE]);
+
 /*
  * A name of a host, source or operator: 1..64 of [a-z0-9-_.], beginning with a letter or digit.
  * `what` is used in the message ("host name").

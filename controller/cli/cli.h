@@ -7,7 +7,7 @@
  *     parse -> command->run(cli, e) -> exit status
  *
  * A command asks with cli_call(), which connects when it is first needed, and prints: one JSON document with --json, else text.  Whatever comes from
- * the controller is foreign: it reaches the terminal through CLI_SAFE, cli_table or cli_paragraph only.
+ * the controller is foreign: it reaches the terminal through CLI_SAFE, table or cli_paragraph only.
  *
  * Threads: one.  Layer: controller/cli.
  */

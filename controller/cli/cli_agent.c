@@ -1,8 +1,8 @@
 /* cli_agent.c -- koffer agent ... */
+#include "common/base/table.h"
 #include "controller/cli/cli.h"
 #include "controller/cli/cli_json.h"
 #include "controller/cli/cli_peer.h"
-#include "controller/cli/cli_table.h"
 
 static enum rc
 fetch(struct cli *cli, ProtobufCMessage **reply, struct error *e)
@@ -23,23 +23,23 @@ list(struct cli *cli, struct error *e)
     static const char *const titles[] = {"AGENT",   "STATE",     "VERSION", ">SOURCES",
                                          "ADDRESS", "LAST SEEN", "PROBLEM", NULL};
     CLEANUP(message_freep) ProtobufCMessage *reply = NULL;
-    CLEANUP(cli_table_freep) struct cli_table *t = NULL;
+    CLEANUP(table_freep) struct table *t = NULL;
     TRY(fetch(cli, &reply, e));
     if (cli->json)
         return cli_json_print(reply, e);
     const Koffer__AgentList *agents = (const Koffer__AgentList *)reply;
-    TRY(cli_table_new(titles, &t, e));
+    TRY(table_new(titles, &t, e));
     for (size_t i = 0; i < agents->n_agents; i++) {
         const Koffer__Agent *a = agents->agents[i];
-        cli_table_put(t, "%s", a->name);
-        cli_table_put(t, "%s", a->state);
-        cli_table_put(t, "%s", a->version);
-        cli_table_put(t, "%zu", a->n_sources);
-        cli_table_put(t, "%s", a->address);
-        cli_table_put_time(t, a->last_seen);
-        cli_table_put(t, "%s", a->problem);
+        table_put(t, "%s", a->name);
+        table_put(t, "%s", a->state);
+        table_put(t, "%s", a->version);
+        table_put(t, "%zu", a->n_sources);
+        table_put(t, "%s", a->address);
+        table_put_time(t, a->last_seen);
+        table_put(t, "%s", a->problem);
     }
-    return cli_table_print(t, stdout, e);
+    return table_print(t, stdout, e);
 }
 
 static void

@@ -3,8 +3,8 @@
 
 #include <inttypes.h>
 
+#include "common/base/table.h"
 #include "controller/cli/cli_json.h"
-#include "controller/cli/cli_table.h"
 
 enum { SOURCES_MAX = CLI_OPTIONS_MAX };
 
@@ -68,7 +68,7 @@ list(struct cli *cli, struct error *e)
     static const char *const titles[] = {"CYCLE",   "STATE",  "STARTED", ">TOOK",   ">SOURCES",
                                          ">FAILED", ">BYTES", ">SENT",   "PROBLEM", NULL};
     CLEANUP(message_freep) ProtobufCMessage *reply = NULL;
-    CLEANUP(cli_table_freep) struct cli_table *t = NULL;
+    CLEANUP(table_freep) struct table *t = NULL;
     Koffer__ListRequest request;
     koffer__list_request__init(&request);
     uint64_t limit = 0;
@@ -80,25 +80,24 @@ list(struct cli *cli, struct error *e)
     if (cli->json)
         return cli_json_print(reply, e);
     const Koffer__CycleList *cycles = (const Koffer__CycleList *)reply;
-    TRY(cli_table_new(titles, &t, e));
+    TRY(table_new(titles, &t, e));
     for (size_t i = 0; i < cycles->n_cycles; i++) {
         const Koffer__CycleSummary *c = cycles->cycles[i];
         char took[TEXT_DURATION_MAX];
         int64_t seconds = clock_between((struct wall){c->started}, (struct wall){c->finished}) /
                           CLOCK_NS_PER_SECOND;
-        cli_table_put(t, "%" PRIu64, c->cycle);
-        cli_table_put(t, "%s", c->state);
-        cli_table_put_time(t, c->started);
-        cli_table_put(t, "%s",
-                      c->finished == 0 || seconds < 0 ? "-"
-                                                      : text_duration((uint64_t)seconds, took));
-        cli_table_put(t, "%" PRIu32, c->sources);
-        cli_table_put(t, "%" PRIu32, c->failed);
-        cli_table_put_size(t, c->bytes);
-        cli_table_put_size(t, c->bytes_sent);
-        cli_table_put(t, "%s", c->problem);
+        table_put(t, "%" PRIu64, c->cycle);
+        table_put(t, "%s", c->state);
+        table_put_time(t, c->started);
+        table_put(t, "%s",
+                  c->finished == 0 || seconds < 0 ? "-" : text_duration((uint64_t)seconds, took));
+        table_put(t, "%" PRIu32, c->sources);
+        table_put(t, "%" PRIu32, c->failed);
+        table_put_size(t, c->bytes);
+        table_put_size(t, c->bytes_sent);
+        table_put(t, "%s", c->problem);
     }
-    return cli_table_print(t, stdout, e);
+    return table_print(t, stdout, e);
 }
 
 static void

@@ -3,9 +3,9 @@
 
 #include <inttypes.h>
 
+#include "common/base/table.h"
 #include "controller/cli/cli_job.h"
 #include "controller/cli/cli_json.h"
-#include "controller/cli/cli_table.h"
 
 static enum rc
 list(struct cli *cli, struct error *e)
@@ -13,7 +13,7 @@ list(struct cli *cli, struct error *e)
     static const char *const titles[] = {"FULL",   "STATE",  "STARTED",  "SEALED", ">ARCHIVES",
                                          ">FILES", ">BYTES", "VERIFIED", NULL};
     CLEANUP(message_freep) ProtobufCMessage *reply = NULL;
-    CLEANUP(cli_table_freep) struct cli_table *t = NULL;
+    CLEANUP(table_freep) struct table *t = NULL;
     Koffer__ListRequest request;
     koffer__list_request__init(&request);
     uint64_t limit = 0;
@@ -26,19 +26,19 @@ list(struct cli *cli, struct error *e)
     if (cli->json)
         return cli_json_print(reply, e);
     const Koffer__FullList *fulls = (const Koffer__FullList *)reply;
-    TRY(cli_table_new(titles, &t, e));
+    TRY(table_new(titles, &t, e));
     for (size_t i = 0; i < fulls->n_fulls; i++) {
         const Koffer__FullSummary *f = fulls->fulls[i];
-        cli_table_put(t, "%" PRIu64, f->full);
-        cli_table_put(t, "%s", f->state);
-        cli_table_put_time(t, f->started);
-        cli_table_put_time(t, f->sealed);
-        cli_table_put(t, "%" PRIu32, f->archives);
-        cli_table_put(t, "%" PRIu64, f->files);
-        cli_table_put_size(t, f->bytes);
-        cli_table_put_time(t, f->verified);
+        table_put(t, "%" PRIu64, f->full);
+        table_put(t, "%s", f->state);
+        table_put_time(t, f->started);
+        table_put_time(t, f->sealed);
+        table_put(t, "%" PRIu32, f->archives);
+        table_put(t, "%" PRIu64, f->files);
+        table_put_size(t, f->bytes);
+        table_put_time(t, f->verified);
     }
-    return cli_table_print(t, stdout, e);
+    return table_print(t, stdout, e);
 }
 
 static void
@@ -59,24 +59,24 @@ print_archives(const Koffer__FullDetail *d, struct error *e)
 {
     static const char *const titles[] = {"SOURCE",   "KIND",   "STATE",       "STARTED", ">FILES",
                                          ">FOLDERS", ">BYTES", ">UNREADABLE", ">FUZZY",  NULL};
-    CLEANUP(cli_table_freep) struct cli_table *t = NULL;
-    TRY(cli_table_new(titles, &t, e));
+    CLEANUP(table_freep) struct table *t = NULL;
+    TRY(table_new(titles, &t, e));
     for (size_t i = 0; i < d->n_archives; i++) {
         const Koffer__Archive *a = d->archives[i];
         const Koffer__Totals none = KOFFER__TOTALS__INIT, *totals = a->totals;
         if (totals == NULL)
             totals = &none;
-        cli_table_put(t, "%s.%s", a->agent, a->source);
-        cli_table_put(t, "%s", a->kind);
-        cli_table_put(t, "%s", a->state);
-        cli_table_put_time(t, a->started);
-        cli_table_put(t, "%" PRIu64, totals->files);
-        cli_table_put(t, "%" PRIu64, totals->directories);
-        cli_table_put_size(t, totals->bytes);
-        cli_table_put(t, "%" PRIu64, totals->unreadable);
-        cli_table_put(t, "%" PRIu64, totals->fuzzy);
+        table_put(t, "%s.%s", a->agent, a->source);
+        table_put(t, "%s", a->kind);
+        table_put(t, "%s", a->state);
+        table_put_time(t, a->started);
+        table_put(t, "%" PRIu64, totals->files);
+        table_put(t, "%" PRIu64, totals->directories);
+        table_put_size(t, totals->bytes);
+        table_put(t, "%" PRIu64, totals->unreadable);
+        table_put(t, "%" PRIu64, totals->fuzzy);
     }
-    return cli_table_print(t, stdout, e);
+    return table_print(t, stdout, e);
 }
 
 static void

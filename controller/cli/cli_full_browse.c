@@ -2,9 +2,9 @@
 #include <inttypes.h>
 #include <unistd.h>
 
+#include "common/base/table.h"
 #include "controller/cli/cli_full.h"
 #include "controller/cli/cli_json.h"
-#include "controller/cli/cli_table.h"
 
 enum { CAT_PIECE = 128 * 1024 };
 
@@ -16,54 +16,45 @@ cli_full_mode(const char *type, uint32_t mode, char out[static 11])
         char letter;
     } types[] = {{"file", '-'},   {"directory", 'd'},        {"symlink", 'l'},     {"fifo", 'p'},
                  {"socket", 's'}, {"character-device", 'c'}, {"block-device", 'b'}};
-    memcpy(out, "?rwxrwxrwx", 11);
+    char letter = '?';
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         if (text_equal(types[i].type, type))
-            out[0] = types[i].letter;
-    for (unsigned bit = 0; bit < 9; bit++)
-        if ((mode >> (8 - bit) & 1) == 0)
-            out[1 + bit] = '-';
-    if ((mode & 04000) != 0)
-        out[3] = out[3] == 'x' ? 's' : 'S';
-    if ((mode & 02000) != 0)
-        out[6] = out[6] == 'x' ? 's' : 'S';
-    if ((mode & 01000) != 0)
-        out[9] = out[9] == 'x' ? 't' : 'T';
-    return out;
+            letter = types[i].letter;
+    return text_mode(letter, mode, out);
 }
 
 /* ---- ls */
 
 struct listing {
-    struct cli_table *table;
+    struct table *table;
     json_t *json; /* array */
 };
 
 static void
 end_listing(struct listing *l)
 {
-    cli_table_free(l->table);
+    table_free(l->table);
     json_decref(l->json);
 }
 
 static void
-put_owner(struct cli_table *t, const char *name, uint32_t number)
+put_owner(struct table *t, const char *name, uint32_t number)
 {
     if (name[0] != '\0')
-        cli_table_put(t, "%s", name);
+        table_put(t, "%s", name);
     else
-        cli_table_put(t, "%" PRIu32, number);
+        table_put(t, "%" PRIu32, number);
 }
 
 static void
-put_name(struct cli_table *t, const Koffer__LsEntry *entry)
+put_name(struct table *t, const Koffer__LsEntry *entry)
 {
     /* text_escape here and again in the table would double the backslashes: the table does it. */
     if (entry->target.len == 0)
-        cli_table_put(t, "%.*s", (int)entry->name.len, (const char *)entry->name.data);
+        table_put(t, "%.*s", (int)entry->name.len, (const char *)entry->name.data);
     else
-        cli_table_put(t, "%.*s -> %.*s", (int)entry->name.len, (const char *)entry->name.data,
-                      (int)entry->target.len, (const char *)entry->target.data);
+        table_put(t, "%.*s -> %.*s", (int)entry->name.len, (const char *)entry->name.data,
+                  (int)entry->target.len, (const char *)entry->target.data);
 }
 
 static enum rc
@@ -77,11 +68,11 @@ add_page(struct listing *l, const Koffer__LsReply *page, struct error *e)
                 return error_set(e, RC_NO_MEMORY, "JSON");
             continue;
         }
-        cli_table_put(l->table, "%s", cli_full_mode(entry->type, entry->mode, mode));
+        table_put(l->table, "%s", cli_full_mode(entry->type, entry->mode, mode));
         put_owner(l->table, entry->user, entry->uid);
         put_owner(l->table, entry->group, entry->gid);
-        cli_table_put(l->table, "%" PRIu64, entry->size);
-        cli_table_put_time(l->table, entry->mtime);
+        table_put(l->table, "%" PRIu64, entry->size);
+        table_put_time(l->table, entry->mtime);
         put_name(l->table, entry);
     }
     return RC_OK;
@@ -122,13 +113,13 @@ cli_full_ls(struct cli *cli, struct error *e)
     CLEANUP(end_listing) struct listing l = {0};
     struct cli_place place;
     TRY(cli_parse_place(cli, cli->arguments[0], &place, e));
-    TRY(cli_table_new(titles, &l.table, e));
+    TRY(table_new(titles, &l.table, e));
     if (cli->json && (l.json = json_array()) == NULL)
         return error_set(e, RC_NO_MEMORY, "JSON");
     TRY(read_pages(cli, &place, &l, e));
     if (cli->json)
         return cli_json_print_value(json_pack("{s:O}", "entries", l.json), e);
-    return cli_table_print(l.table, stdout, e);
+    return table_print(l.table, stdout, e);
 }
 
 /* ---- cat */

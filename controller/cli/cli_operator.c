@@ -1,9 +1,9 @@
 /* cli_operator.c -- koffer operator ... */
 #include "controller/cli/cli_operator.h"
 
+#include "common/base/table.h"
 #include "controller/cli/cli_json.h"
 #include "controller/cli/cli_peer.h"
-#include "controller/cli/cli_table.h"
 
 static enum rc
 add(struct cli *cli, struct error *e)
@@ -17,22 +17,22 @@ list(struct cli *cli, struct error *e)
     static const char *const titles[] = {"OPERATOR",  "STATE",       "ENROLLED",
                                          "LAST SEEN", "CERTIFICATE", NULL};
     CLEANUP(message_freep) ProtobufCMessage *reply = NULL;
-    CLEANUP(cli_table_freep) struct cli_table *t = NULL;
+    CLEANUP(table_freep) struct table *t = NULL;
     TRY(cli_call(cli, KOFFER__MESSAGE_TYPE__OPERATOR_LIST, NULL, &koffer__operator_list__descriptor,
                  &reply, e));
     if (cli->json)
         return cli_json_print(reply, e);
     const Koffer__OperatorList *operators = (const Koffer__OperatorList *)reply;
-    TRY(cli_table_new(titles, &t, e));
+    TRY(table_new(titles, &t, e));
     for (size_t i = 0; i < operators->n_operators; i++) {
         const Koffer__Operator *o = operators->operators[i];
-        cli_table_put(t, "%s", o->name);
-        cli_table_put(t, "%s", o->state);
-        cli_table_put_time(t, o->enrolled);
-        cli_table_put_time(t, o->last_seen);
-        cli_table_put_time(t, o->certificate_until);
+        table_put(t, "%s", o->name);
+        table_put(t, "%s", o->state);
+        table_put_time(t, o->enrolled);
+        table_put_time(t, o->last_seen);
+        table_put_time(t, o->certificate_until);
     }
-    return cli_table_print(t, stdout, e);
+    return table_print(t, stdout, e);
 }
 
 static const struct cli_option enroll_options[] = {

@@ -4,8 +4,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "common/base/table.h"
 #include "controller/cli/cli_json.h"
-#include "controller/cli/cli_table.h"
 
 static enum rc
 list(struct cli *cli, struct error *e)
@@ -13,29 +13,29 @@ list(struct cli *cli, struct error *e)
     static const char *const titles[] = {"SOURCE", "KIND",      "REQUIRED", "AGENT",
                                          ">FULL",  "LAST GOOD", "PROBLEM",  NULL};
     CLEANUP(message_freep) ProtobufCMessage *reply = NULL;
-    CLEANUP(cli_table_freep) struct cli_table *t = NULL;
+    CLEANUP(table_freep) struct table *t = NULL;
     TRY(cli_call(cli, KOFFER__MESSAGE_TYPE__SOURCE_LIST, NULL,
                  &koffer__source_status_list__descriptor, &reply, e));
     if (cli->json)
         return cli_json_print(reply, e);
     const Koffer__SourceStatusList *sources = (const Koffer__SourceStatusList *)reply;
-    TRY(cli_table_new(titles, &t, e));
+    TRY(table_new(titles, &t, e));
     for (size_t i = 0; i < sources->n_sources; i++) {
         const Koffer__SourceStatus *s = sources->sources[i];
         if (s->source == NULL)
             continue;
-        cli_table_put(t, "%s.%s", s->agent, s->source->name);
-        cli_table_put(t, "%s", s->source->kind);
-        cli_table_put(t, "%s", s->source->required ? "yes" : "no");
-        cli_table_put(t, "%s", s->withdrawn ? "withdrawn" : s->connected ? "connected" : "away");
+        table_put(t, "%s.%s", s->agent, s->source->name);
+        table_put(t, "%s", s->source->kind);
+        table_put(t, "%s", s->source->required ? "yes" : "no");
+        table_put(t, "%s", s->withdrawn ? "withdrawn" : s->connected ? "connected" : "away");
         if (s->last_full == 0)
-            cli_table_put(t, "-");
+            table_put(t, "-");
         else
-            cli_table_put(t, "%" PRIu64, s->last_full);
-        cli_table_put_time(t, s->last_good);
-        cli_table_put(t, "%s", s->last_problem);
+            table_put(t, "%" PRIu64, s->last_full);
+        table_put_time(t, s->last_good);
+        table_put(t, "%s", s->last_problem);
     }
-    return cli_table_print(t, stdout, e);
+    return table_print(t, stdout, e);
 }
 
 static enum rc

@@ -21,6 +21,7 @@ endfunction()
 
 add_man_page(koffer.1 COMMANDS koffer man)
 add_man_page(koffer-controller.8 NONE koffer-controller --version)
+add_man_page(koffer-recover.8 NONE koffer-recover --version)
 add_man_page(koffer-agent.8 NONE koffer-agent --version)
 add_man_page(koffer-controller.conf.5 KEYS koffer-controller --print-man)
 add_man_page(koffer-agent.conf.5 KEYS koffer-agent --print-man)

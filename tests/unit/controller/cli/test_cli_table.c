@@ -8,7 +8,7 @@
 #include "controller/cli/cli.h"
 #include "controller/cli/cli_full.h"
 #include "controller/cli/cli_progress.h"
-#include "controller/cli/cli_table.h"
+#include "common/base/table.h"
 
 static void
 columns_are_aligned_and_foreign_text_is_escaped(void **unused)
@@ -16,18 +16,18 @@ columns_are_aligned_and_foreign_text_is_escaped(void **unused)
     (void)unused;
     static const char *const titles[] = {"NAME", ">SIZE", "PROBLEM", NULL};
     struct error e = ERROR_INIT;
-    CLEANUP(cli_table_freep) struct cli_table *t = NULL;
+    CLEANUP(table_freep) struct table *t = NULL;
     char *text = NULL;
     size_t len;
     FILE *out = open_memstream(&text, &len);
-    CHECK_OK(cli_table_new(titles, &t, &e), &e);
-    cli_table_put(t, "m\xc3\xbcller");
-    cli_table_put_size(t, 2048);
-    cli_table_put(t, "%s", "\033[31mred");
-    cli_table_put(t, "a");
-    cli_table_put_size(t, 5);
-    cli_table_put(t, "%s", "");
-    CHECK_OK(cli_table_print(t, out, &e), &e);
+    CHECK_OK(table_new(titles, &t, &e), &e);
+    table_put(t, "m\xc3\xbcller");
+    table_put_size(t, 2048);
+    table_put(t, "%s", "\033[31mred");
+    table_put(t, "a");
+    table_put_size(t, 5);
+    table_put(t, "%s", "");
+    CHECK_OK(table_print(t, out, &e), &e);
     assert_int_equal(fclose(out), 0);
     assert_string_equal(text, "NAME        SIZE  PROBLEM\n"
                               "m\xc3\xbcller  2.00 KiB  \\x1b[31mred\n"
@@ -41,12 +41,12 @@ an_empty_table_shows_its_titles(void **unused)
     (void)unused;
     static const char *const titles[] = {"A", ">B", NULL};
     struct error e = ERROR_INIT;
-    CLEANUP(cli_table_freep) struct cli_table *t = NULL;
+    CLEANUP(table_freep) struct table *t = NULL;
     char *text = NULL;
     size_t len;
     FILE *out = open_memstream(&text, &len);
-    CHECK_OK(cli_table_new(titles, &t, &e), &e);
-    CHECK_OK(cli_table_print(t, out, &e), &e);
+    CHECK_OK(table_new(titles, &t, &e), &e);
+    CHECK_OK(table_print(t, out, &e), &e);
     assert_int_equal(fclose(out), 0);
     assert_string_equal(text, "A  B\n");
     free(text);

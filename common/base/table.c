@@ -1,13 +1,14 @@
-/* cli_table.c -- see cli_table.h. */
-#include "controller/cli/cli_table.h"
+/* table.c -- see table.h. */
+#include "common/base/table.h"
 
 #include <stdarg.h>
 
-#include "controller/cli/cli.h"
+#include "common/base/clock.h"
+#include "common/base/text.h"
 
 enum { CELL_MAX = 2048 }; /* a file name of 255 bytes, all escaped, with room for a target */
 
-struct cli_table {
+struct table {
     const char *const *titles;
     size_t columns;
     char **cells;
@@ -16,9 +17,9 @@ struct cli_table {
 };
 
 enum rc
-cli_table_new(const char *const *titles, struct cli_table **out, struct error *e)
+table_new(const char *const *titles, struct table **out, struct error *e)
 {
-    struct cli_table *t = calloc(1, sizeof *t);
+    struct table *t = calloc(1, sizeof *t);
     if (t == NULL)
         return error_set(e, RC_NO_MEMORY, "table");
     t->titles = titles;
@@ -29,7 +30,7 @@ cli_table_new(const char *const *titles, struct cli_table **out, struct error *e
 }
 
 void
-cli_table_free(struct cli_table *t)
+table_free(struct table *t)
 {
     if (t == NULL)
         return;
@@ -40,7 +41,7 @@ cli_table_free(struct cli_table *t)
 }
 
 static void
-add(struct cli_table *t, const char *text)
+add(struct table *t, const char *text)
 {
     if (t->count == t->capacity) {
         size_t wanted = t->capacity == 0 ? 64 : t->capacity * 2;
@@ -59,7 +60,7 @@ add(struct cli_table *t, const char *text)
 }
 
 void
-cli_table_put(struct cli_table *t, const char *fmt, ...)
+table_put(struct table *t, const char *fmt, ...)
 {
     char text[CELL_MAX], shown[CELL_MAX];
     va_list args;
@@ -70,17 +71,17 @@ cli_table_put(struct cli_table *t, const char *fmt, ...)
 }
 
 void
-cli_table_put_size(struct cli_table *t, uint64_t bytes)
+table_put_size(struct table *t, uint64_t bytes)
 {
     char text[TEXT_SIZE_MAX];
     add(t, text_size(bytes, text));
 }
 
 void
-cli_table_put_time(struct cli_table *t, int64_t ns)
+table_put_time(struct table *t, int64_t ns)
 {
     char text[CLOCK_TEXT_SIZE];
-    add(t, cli_time(ns, text));
+    add(t, ns == 0 ? "-" : clock_text((struct wall){ns}, text));
 }
 
 /* Characters, not bytes: continuation bytes of UTF-8 take no place. */
@@ -94,7 +95,7 @@ width_of(const char *text)
 }
 
 static size_t
-column_width(const struct cli_table *t, size_t column)
+column_width(const struct table *t, size_t column)
 {
     size_t widest = strlen(t->titles[column] + (t->titles[column][0] == '>')); /* at least 1 */
     for (size_t i = column; i < t->count; i += t->columns)
@@ -104,7 +105,7 @@ column_width(const struct cli_table *t, size_t column)
 }
 
 static void
-print_cell(const struct cli_table *t, size_t column, const char *text, size_t width, FILE *out)
+print_cell(const struct table *t, size_t column, const char *text, size_t width, FILE *out)
 {
     bool right = t->titles[column][0] == '>', last = column + 1 == t->columns;
     text = text[0] == '\0' && !last ? "-" : text;
@@ -117,7 +118,7 @@ print_cell(const struct cli_table *t, size_t column, const char *text, size_t wi
 }
 
 enum rc
-cli_table_print(const struct cli_table *t, FILE *out, struct error *e)
+table_print(const struct table *t, FILE *out, struct error *e)
 {
     enum { COLUMNS_MAX = 16 };
     size_t widths[COLUMNS_MAX] = {0};
