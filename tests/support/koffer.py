@@ -17,7 +17,7 @@ import compare
 from host import Failed, wait_until
 from servers.mariadb import Mariadb
 
-PROGRAMS = ("koffer-controller", "koffer-agent", "koffer")
+PROGRAMS = ("koffer-controller", "koffer-agent", "koffer", "koffer-recover")
 URL = "tls+tcp://10.88.0.10:7420"
 CONTROLLER = {"config": "/etc/koffer/koffer-controller.conf", "state": "/var/lib/koffer/controller",
               "vault": "/var/lib/koffer/vault"}
