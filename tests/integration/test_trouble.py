@@ -1,7 +1,9 @@
 """What goes wrong in a cluster is said, with its reason; it never looks like success; and the next cycle is good again."""
 import os
+import pathlib
 import signal
 
+import koffer as programs
 import pytest
 from host import wait_until
 
@@ -178,4 +180,53 @@ def test_a_source_that_leaves_a_configuration_is_missed_until_it_is_forgotten(cl
         koffer.agents["db1"].stop()
         koffer.start_agent("db1")
         koffer.wait_for_agents()
+    assert koffer.cycle()["state"] == "full"
+
+
+def test_a_clock_that_is_off_by_an_hour_is_said(cluster, koffer):
+    """The agent works all the same; who reads the status learns it."""
+    koffer.agents["db1"].stop()
+    library = next(pathlib.Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
+    koffer.agents["db1"] = cluster.hosts["db1"].start(
+        ["/mnt/programs/koffer-agent", "run", "--config", programs.AGENT["config"]], "koffer-agent",
+        env={"LD_PRELOAD": str(library), "FAKETIME": "+1h", "FAKETIME_DONT_FAKE_MONOTONIC": "1"})
+    try:
+        koffer.wait_for_agents()
+        problem = next(agent["problem"] for agent in koffer.json("agent", "list")["agents"] if agent["name"] == "db1")
+        assert "clock is off by 36" in problem or "clock is off by 35" in problem, problem
+        assert any("clock" in text for text in koffer.json("status")["problems"])
+        assert koffer.cycle()["state"] == "full"
+    finally:
+        koffer.agents["db1"].stop()
+        koffer.start_agent("db1")
+        koffer.wait_for_agents()
+
+
+def test_a_full_staging_directory_fails_its_source_and_says_so(cluster, koffer):
+    host, staging = cluster.hosts["ldap1"], "/var/cache/koffer/staging"
+    host.run(["mount", "-t", "tmpfs", "-o", "size=64k,mode=711", "tmpfs", staging])
+    try:
+        problem = problem_of(failed_cycle(koffer), "ldap1", "directory")
+        assert "room" in problem or "space" in problem, problem
+        assert staging in problem, problem
+    finally:
+        host.run(["umount", staging])
+    assert koffer.cycle()["state"] == "full"
+
+
+def test_a_vault_without_room_fails_the_cycle_and_says_so(koffer):
+    config = koffer.controller_host.outside(programs.CONTROLLER["config"])
+    good = config.read_text()
+    config.write_text(good + '\nvault-reserve = "4000T"\n')
+    try:
+        koffer.controller.stop()
+        koffer.start_controller()
+        koffer.wait_for_agents(seconds=60)
+        assert "reserve" in problem_of(failed_cycle(koffer), "db1", "data")
+        assert koffer.json("full", "show")["archives"]  # what is there can still be read
+    finally:
+        config.write_text(good)
+        koffer.controller.stop()
+        koffer.start_controller()
+        koffer.wait_for_agents(seconds=60)
     assert koffer.cycle()["state"] == "full"
