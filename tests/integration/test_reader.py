@@ -101,6 +101,16 @@ def test_golden_vault_without_a_table_is_found_from_the_front(golden, key, copie
     assert list(reader.listing(tree)) == list(reader.listing(whole))
 
 
+def test_a_damaged_blob_is_stepped_over_when_a_pack_is_walked(golden):
+    vault = Vault(golden / "vault")
+    for path, _ in vault.packs():
+        data = path.read_bytes()
+        places = list(walk_pack(data, vault.id, path))
+        for number in (0, len(places) // 2, len(places) - 1):
+            found = list(walk_pack(flipped(data, places[number].offset + 50), vault.id, path))
+            assert found == places[:number] + places[number + 1:]
+
+
 def test_every_damaged_byte_of_a_record_is_found(golden):
     for path in golden.glob("vault/fulls/*"):
         data = path.read_bytes()

@@ -28,9 +28,12 @@ class Header:
         count = cursor.u32()
         cursor.zero(4)
         cursor.need(self.plain_length <= PLAIN_MAX, "more than 8 MiB of plain text")
-        cursor.need(self.compression or self.body_length == self.plain_length, "lengths differ without compression")
+        if self.compression:
+            cursor.need(0 < self.body_length < self.plain_length, "compressed to nothing, or not shorter")
+        else:
+            cursor.need(self.body_length == self.plain_length, "lengths differ without compression")
         cursor.need(count <= CHILDREN_MAX, f"{count} children")
-        cursor.need(self.type == NODE or not count, "a data blob with children")
+        cursor.known(count, range(CHILDREN_MAX + 1) if self.type == NODE else (0,), "number of a data blob's children")
         self.children = [cursor.id() for _ in range(count)]
         cursor.need(all(a < b for a, b in zip(self.children, self.children[1:])), "children are not strictly ascending")
         self.length = cursor.at
@@ -65,7 +68,7 @@ def decompress(body, plain_length, id):
         size = zstandard.frame_content_size(body)
         if size not in (-1, plain_length):
             raise Corrupt(f"blob {id.hex()}: its zstd frame says {size} bytes instead of {plain_length}")
-        return zstandard.ZstdDecompressor().decompress(body, max_output_size=plain_length) if plain_length else b""
+        return zstandard.ZstdDecompressor().decompress(body, max_output_size=plain_length)
     except (zstandard.ZstdError, IndexError) as error:
         raise Corrupt(f"blob {id.hex()}: zstd: {error}") from None
 

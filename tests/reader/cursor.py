@@ -32,7 +32,12 @@ class Cursor:
         if not true:
             raise self.corrupt(why)
 
+    def one_of(self, value, values, name):
+        self.need(value in values, f"{name} {value}")
+        return value
+
     def known(self, value, values, name):
+        """A later version may know others."""
         if value not in values:
             raise Unsupported(f"{self.what}: unknown {name} {value}")
         return value

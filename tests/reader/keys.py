@@ -58,7 +58,7 @@ class RecoveryKey:
     @classmethod
     def from_paper(cls, text):
         text = text.strip()
-        if text[:4].upper() != PREFIX:
+        if text[:4].upper().replace("I", "1").replace("L", "1") != PREFIX:
             raise Corrupt(f"a recovery key begins with {PREFIX}")
         data = base32_decode(text[4:])
         if len(data) != 37:

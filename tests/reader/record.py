@@ -3,7 +3,7 @@
     full = Full(data)                   # decoded, its signature and those of its archives checked
     full.archives[0].open_root(key)     # -> node.Reference
 
-That a signature is right says nothing about whose it is: see Vault.chain.
+That a signature is right says nothing about whose it is.
 """
 import re
 
@@ -13,6 +13,7 @@ from node import Reference
 
 NAME = re.compile(rb"[a-z0-9][a-z0-9._-]{0,63}")
 KINDS = (b"ldap", b"imap", b"mariadb", b"files")
+RECORD_MAX, SOURCES_MAX, NUMBER_MAX = 4 << 20, 4096, 9_999_999_999
 COUNTS = ("files", "directories", "others", "bytes", "unreadable", "fuzzy", "vanished")
 
 
@@ -43,7 +44,7 @@ class Archive:
         cursor.need(self.sequence, "sequence 0")
         cursor.need((self.sequence == 1) == (not any(self.previous)), "a first record with a previous one, or the other way")
         self.started, self.finished = cursor.i64(), cursor.i64()
-        self.state = cursor.known(cursor.u8(), (1, 2), "state")
+        self.state = cursor.one_of(cursor.u8(), (1, 2), "state")
         self.counts = {what: cursor.u64() for what in COUNTS}
         self.domain, self.root = cursor.take(16), cursor.id()
         count = cursor.u16()
@@ -73,14 +74,19 @@ class Full:
         self.vault, self.number, self.previous = cursor.take(16), cursor.u64(), cursor.id()
         cursor.what = f"full record {self.number}"
         self.started, self.sealed = cursor.i64(), cursor.i64()
-        self.state, self.skew = cursor.known(cursor.u8(), (1, 2), "state"), cursor.i64()
+        self.state, self.skew = cursor.one_of(cursor.u8(), (1, 2), "state"), cursor.i64()
         cursor.need(self.skew >= -1, f"skew {self.skew}")
-        self.archives = [Archive(cursor.take(cursor.u32())) for _ in range(cursor.u16())]
-        self.missing = [(name(cursor), name(cursor), self._reason(cursor)) for _ in range(cursor.u16())]
+        cursor.need(1 <= self.number <= NUMBER_MAX and len(data) <= RECORD_MAX, "a number or size out of bounds")
+        self.archives = [Archive(cursor.take(cursor.u32())) for _ in range(self._count(cursor))]
+        self.missing = [(name(cursor), name(cursor), self._reason(cursor)) for _ in range(self._count(cursor))]
         self.signer = signed(cursor, b"koffer/1/full")
         for archive in self.archives:
             cursor.need(archive.vault == self.vault, f"{archive.title} is of another vault")
             cursor.need(archive.cycle == self.number, f"{archive.title} is of cycle {archive.cycle}")
+
+    @staticmethod
+    def _count(cursor):
+        return cursor.one_of(cursor.u16(), range(SOURCES_MAX + 1), "number of sources")
 
     @staticmethod
     def _reason(cursor):

@@ -36,7 +36,7 @@ def make(tree, entry, place):
             for offset, data in tree.content(entry):
                 file.seek(offset)
                 file.write(data)
-            file.truncate(entry.size)
+            file.truncate(sum(piece.length for piece in entry.pieces))  # less than the size if unreadable
     elif entry.type == SYMLINK:
         os.symlink(entry.target, place)
     else:

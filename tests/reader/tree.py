@@ -11,6 +11,7 @@ import blob as blobs
 from cursor import Corrupt, Missing
 from node import CONTENT, DATA, DIRECTORY, INDEX, LEAF, LIST, Node
 
+DEPTH_MAX = 256
 CACHED = 8  # plain texts; neighbours share bundles
 
 
@@ -59,6 +60,8 @@ class Tree:
             yield from found
 
     def walk(self, reference=None, above=b""):
+        if above.count(b"/") > DEPTH_MAX:
+            raise Corrupt(f"directories are nested deeper than {DEPTH_MAX}")
         for entry in self.entries(reference or self.root):
             path = above + entry.name
             yield path, entry

@@ -49,7 +49,7 @@ def table_of(data, vault_id, what):
     table.need(sha256(table.data) == digest, "its hash is wrong")
     places = [Place(table.id(), *(table.u32() for _ in range(4))) for _ in range(count)]
     check_places(places, begin, table)
-    table.need(len(data) <= PACK_MAX or count == 1, "larger than 32 MiB")
+    table.need(len(data) <= PACK_MAX, "larger than 32 MiB")
     return places
 
 
@@ -70,12 +70,12 @@ def walk_pack(data, vault_id, what):
         cursor = Cursor(data[at:at + PREFIX], what)
         length, id = cursor.u32(), cursor.id()
         offset, at = at + PREFIX, at + PREFIX + length
-        if at > len(data):
+        if length < blobs.FIXED + blobs.TAG or at > len(data):
             return
         try:
             header = blobs.check(data[offset:at], id)
         except Corrupt:
-            return
+            continue  # the next one may be whole
         yield Place(id, offset, length, header.plain_length, len(header.children))
 
 
@@ -110,27 +110,21 @@ class Vault:
             raise Missing(f"{self.path} is no vault: it has no file 'format'") from None
 
     def packs(self):
-        """[(path, id)]; a file that is no pack by its name and place is an error."""
-        found = []
-        for path in sorted(self.path.glob("packs/*/*")):
-            name = PACK_NAME.fullmatch(path.name)
-            if not name or path.parent.name != name[1][:2]:
-                raise Corrupt(f"{path}: not the name of a pack at its place")
-            found.append((path, bytes.fromhex(name[1])))
-        return found
+        """[(path, id)]; other files there are no part of the vault."""
+        found = [(path, PACK_NAME.fullmatch(path.name)) for path in sorted(self.path.glob("packs/*/*"))]
+        return [(path, bytes.fromhex(name[1])) for path, name in found if name and path.parent.name == name[1][:2]]
 
     def read_fulls(self):
         """(path, Full or the Corrupt that it is)"""
         for path in sorted(self.path.glob("fulls/*")):
-            try:
-                yield path, self._full(path)
-            except Corrupt as error:
-                yield path, error
+            if name := FULL_NAME.fullmatch(path.name):
+                try:
+                    yield path, self._full(path, name)
+                except Corrupt as error:
+                    yield path, error
 
-    def _full(self, path):
-        name, data = FULL_NAME.fullmatch(path.name), path.read_bytes()
-        if not name:
-            raise Corrupt(f"{path}: not the name of a full record")
+    def _full(self, path, name):
+        data = path.read_bytes()
         if sha256(data) != bytes.fromhex(name[2]):
             raise Corrupt(f"{path}: its bytes are not what its name says")
         full = Full(data)
@@ -191,22 +185,18 @@ def check_chains(fulls):
     for before, full in zip([None, *fulls], fulls):
         if full.previous != (before.hash if before else bytes(32)):
             problems.append(f"full {full.number}: its previous one is not {before.number if before else 'none'}")
-    if len({full.signer for full in fulls}) > 1:
-        problems.append("fulls signed by different controllers")
     hosts = collections.defaultdict(list)
     for full in fulls:
-        for archive in full.archives:
+        for archive in sorted(full.archives, key=lambda archive: archive.sequence):
             hosts[archive.host].append(archive)
     for host, archives in hosts.items():
-        problems += _chain_problems(host, sorted(archives, key=lambda archive: archive.sequence))
+        problems += _chain_problems(host, archives)
     return problems
 
 
 def _chain_problems(host, archives):
-    expected, sequence = bytes(32), 1
-    for archive in archives:
-        if archive.sequence != sequence or archive.previous != expected:
-            yield f"{host}: archive {archive.sequence} ({archive.source}, cycle {archive.cycle}) does not follow {sequence - 1}"
-        expected, sequence = archive.hash, archive.sequence + 1
-    if len({archive.signer for archive in archives}) > 1:
-        yield f"{host}: archives signed by different keys"
+    """A host that is new to its controller begins again at 1, which Archive has checked."""
+    for before, archive in zip([None, *archives], archives):
+        follows = before and (before.sequence + 1, before.hash) == (archive.sequence, archive.previous)
+        if archive.sequence > 1 and not follows:
+            yield f"{host}: archive {archive.sequence} ({archive.source}, cycle {archive.cycle}) does not follow the one before"
