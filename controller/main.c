@@ -1,4 +1,4 @@
-/* main.c -- koffer-controller: init, run, check.  See koffer-controller(8). */
+/* main.c -- koffer-controller: init, run, check, rebuild, key.  See koffer-controller(8). */
 #include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
@@ -11,6 +11,8 @@
 #include "common/sys/file.h"
 #include "controller/daemon/daemon.h"
 #include "controller/daemon/init.h"
+#include "controller/daemon/paper.h"
+#include "controller/daemon/rebuild.h"
 #include "controller/daemon/store.h"
 
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
@@ -20,10 +22,14 @@ static const char usage[] =
     "                              [--listen tls+tcp://ADDRESS:PORT] [--advertise HOST] [--run DIR]\n"
     "       koffer-controller run [--config FILE] [--verbose]\n"
     "       koffer-controller check [--config FILE]     (also: --check)\n"
+    "       koffer-controller rebuild [--config FILE]\n"
+    "       koffer-controller key show [--config FILE]\n"
+    "       koffer-controller key verify-paper [--config FILE] [--key-file FILE]\n"
     "       koffer-controller --version | --help\n";
 
 struct options {
     struct init_options init;
+    const char *key_file;
     bool verbose, check, print_man, print_example, help, version;
 };
 
@@ -38,6 +44,7 @@ parse(int argc, char *argv[], struct options *o)
         LISTEN,
         ADVERTISE,
         RUN,
+        KEY_FILE,
         CHECK,
         MAN,
         EXAMPLE,
@@ -54,6 +61,7 @@ parse(int argc, char *argv[], struct options *o)
         {"listen", required_argument, NULL, LISTEN},
         {"run", required_argument, NULL, RUN},
         {"advertise", required_argument, NULL, ADVERTISE},
+        {"key-file", required_argument, NULL, KEY_FILE},
         {"check", no_argument, NULL, CHECK},
         {"print-man", no_argument, NULL, MAN},
         {"print-example", no_argument, NULL, EXAMPLE},
@@ -64,7 +72,7 @@ parse(int argc, char *argv[], struct options *o)
         [CLUSTER - CLUSTER] = &o->init.cluster, [NAME - CLUSTER] = &o->init.name,
         [STATE - CLUSTER] = &o->init.state,     [VAULT - CLUSTER] = &o->init.vault,
         [LISTEN - CLUSTER] = &o->init.listen,   [ADVERTISE - CLUSTER] = &o->init.advertise,
-        [RUN - CLUSTER] = &o->init.run,
+        [RUN - CLUSTER] = &o->init.run,         [KEY_FILE - CLUSTER] = &o->key_file,
     };
     for (int c; (c = getopt_long(argc, argv, "c:vh", known, NULL)) != -1;) {
         if (c == 'c')
@@ -81,7 +89,7 @@ parse(int argc, char *argv[], struct options *o)
             o->print_example = true;
         else if (c == VERSION)
             o->version = true;
-        else if (c >= CLUSTER && c <= RUN)
+        else if (c >= CLUSTER && c <= KEY_FILE)
             *texts[c - CLUSTER] = optarg;
         else
             return false;
@@ -137,6 +145,38 @@ run(const char *path, struct error *e)
     return daemon_run(&settings, e);
 }
 
+/* Commands that work on what the configuration names. */
+static enum rc
+run_on(const char *path, const struct options *o,
+       enum rc (*command)(const struct settings *s, const struct options *o, struct error *e),
+       struct error *e)
+{
+    CLEANUP(config_freep) struct config *config = NULL;
+    struct settings settings;
+    TRY(settings_read(path, &config, &settings, e));
+    return command(&settings, o, e);
+}
+
+static enum rc
+rebuild(const struct settings *s, const struct options *o, struct error *e)
+{
+    (void)o;
+    return rebuild_run(s, e);
+}
+
+static enum rc
+key_show(const struct settings *s, const struct options *o, struct error *e)
+{
+    (void)o;
+    return paper_show(s, e);
+}
+
+static enum rc
+key_verify(const struct settings *s, const struct options *o, struct error *e)
+{
+    return paper_verify(s, o->key_file, e);
+}
+
 static int
 finish(enum rc rc, const struct error *e)
 {
@@ -174,6 +214,13 @@ main(int argc, char *argv[])
         return finish(init_run(&o.init, &e), &e);
     if (text_equal(verb, "run") && optind + 1 == argc)
         return finish(run(path, &e), &e);
+    if (text_equal(verb, "rebuild") && optind + 1 == argc)
+        return finish(run_on(path, &o, rebuild, &e), &e);
+    const char *what = text_equal(verb, "key") && optind + 2 == argc ? argv[optind + 1] : "";
+    if (text_equal(what, "show"))
+        return finish(run_on(path, &o, key_show, &e), &e);
+    if (text_equal(what, "verify-paper"))
+        return finish(run_on(path, &o, key_verify, &e), &e);
     (void)fputs(usage, stderr);
     return EXIT_USAGE;
 }

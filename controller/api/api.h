@@ -27,6 +27,8 @@ struct api_options {
     uint32_t token_seconds;
     /* Called when a token was made: the enrolment listener must be open. */
     void (*token_made)(void *ctx);
+    /* Something else that status is to call a problem; "" when there is none.  Lives until the next call. */
+    const char *(*problem)(void *ctx);
     void *ctx;
 };
 

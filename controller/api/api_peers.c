@@ -293,6 +293,31 @@ take_sealed(void *ctx, const struct catalogue_full *f, struct error *e)
     return RC_OK;
 }
 
+/* After the loss of a catalogue its peers must be let in again, one by one: nobody is trusted for what he was. */
+static enum rc
+look_at_stranger(void *ctx, const char *host, struct error *e)
+{
+    struct survey *s = ctx;
+    struct api_call *call = s->problems.call;
+    return api_push(call, &s->problems.list,
+                    arena_printf(call->arena,
+                                 "host %s has an archive in the newest full and is not known: run "
+                                 "'koffer agent add %s' and 'koffer-agent enroll' there",
+                                 host, host),
+                    e);
+}
+
+static enum rc
+look_at_own(struct survey *s, struct error *e)
+{
+    struct api_call *call = s->problems.call;
+    const struct api_options *o = &call->api->options;
+    const char *problem = o->problem == NULL ? "" : o->problem(o->ctx);
+    if (problem[0] == '\0')
+        return RC_OK;
+    return api_push(call, &s->problems.list, arena_printf(call->arena, "%s", problem), e);
+}
+
 enum rc
 api_status(struct api_call *call, struct error *e)
 {
@@ -306,6 +331,8 @@ api_status(struct api_call *call, struct error *e)
     koffer__status__init(reply);
     TRY(catalogue_peer_each(o->catalogue, CERTIFICATE_AGENT, look_at_agent, &survey, e));
     TRY(catalogue_source_each(o->catalogue, NULL, look_at_source, &survey, e));
+    TRY(catalogue_strangers(o->catalogue, look_at_stranger, &survey, e));
+    TRY(look_at_own(&survey, e));
     TRY(catalogue_full_newest(o->catalogue, &reply->last_full, e));
     if (reply->last_full != 0)
         TRY(catalogue_full_find(o->catalogue, reply->last_full, take_sealed,

@@ -187,6 +187,10 @@ enum rc catalogue_full_newest(struct catalogue *c, uint64_t *out, struct error *
 /* The source's newest complete archive: its full (0: none) and its content in bytes (0: not known). */
 enum rc catalogue_archive_last(struct catalogue *c, const char *agent, const char *source,
                                uint64_t *full, uint64_t *bytes, struct error *e);
+/* Hosts with an archive in the newest good full that are no agents known here, by name. */
+typedef enum rc catalogue_host_visit(void *ctx, const char *host, struct error *e);
+enum rc
+catalogue_strangers(struct catalogue *c, catalogue_host_visit *visit, void *ctx, struct error *e);
 /* The host's last committed archive record; sequence 0: none. */
 enum rc catalogue_chain(struct catalogue *c, const char *host, uint64_t *sequence, struct id *name,
                         struct error *e);

@@ -141,6 +141,24 @@ catalogue_full_newest(struct catalogue *c, uint64_t *out, struct error *e)
 }
 
 enum rc
+catalogue_strangers(struct catalogue *c, catalogue_host_visit *visit, void *ctx, struct error *e)
+{
+    CLEANUP(sql_freep) struct sql *rows = NULL;
+    TRY(sql_query(c->db, &rows, e,
+                  "SELECT DISTINCT agent FROM archive WHERE full = (SELECT max(number) FROM full "
+                  "WHERE good AND NOT damaged) "
+                  "AND agent NOT IN (SELECT name FROM peer WHERE role=?) ORDER BY agent",
+                  "i", (int64_t)CERTIFICATE_AGENT));
+    for (;;) {
+        bool more;
+        TRY(sql_next(rows, &more, e));
+        if (!more)
+            return RC_OK;
+        TRY(visit(ctx, sql_text(rows, 0), e));
+    }
+}
+
+enum rc
 catalogue_chain(struct catalogue *c, const char *host, uint64_t *sequence, struct id *name,
                 struct error *e)
 {

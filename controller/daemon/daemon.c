@@ -9,6 +9,7 @@
 #include "common/base/log.h"
 #include "common/sys/file.h"
 #include "controller/api/api.h"
+#include "controller/daemon/paper.h"
 #include "controller/daemon/store.h"
 #include "controller/fleet/enroll.h"
 #include "controller/fleet/fleet_reply.h"
@@ -29,6 +30,7 @@ struct daemon {
     struct jobs *jobs;
     struct enroll_server *enroll;
     struct api *api;
+    char problem[PAPER_PROBLEM_SIZE];
     char control_url[URL_SIZE], data_url[URL_SIZE], enroll_url[URL_SIZE];
     int signals;
 };
@@ -92,6 +94,13 @@ token_made(void *ctx)
     struct error e = ERROR_INIT;
     if (enroll_open(d->enroll, &e) != RC_OK)
         log_error(&e, "enrolment");
+}
+
+static const char *
+own_problem(void *ctx)
+{
+    struct daemon *d = ctx;
+    return paper_problem(d->settings, &d->store, d->problem);
 }
 
 /* ---- opening, in the order of what needs what */
@@ -199,6 +208,7 @@ open_fleet(struct daemon *d, struct error *e)
         .spki = &d->store.certificate.spki,
         .token_seconds = (uint32_t)d->settings->token_seconds,
         .token_made = token_made,
+        .problem = own_problem,
         .ctx = d,
     };
     return api_new(&api, &d->api, e);

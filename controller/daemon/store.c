@@ -132,6 +132,10 @@ parse_recipients(const char *path, char *text, struct store *out, struct error *
             return error_set(e, RC_INVALID,
                              "%s: '%.20s...' does not begin with a key of 64 hexadecimal digits",
                              path, line);
+        const char *label = line + 2 * KEYS_PUBLIC_SIZE;
+        label += strspn(label, " \t");
+        (void)text_escape(span_of(label, strlen(label)), out->labels[out->recipient_count],
+                          sizeof out->labels[0]);
         out->recipient_count++;
     }
     if (out->recipient_count == 0)

@@ -7,6 +7,7 @@
  *     keys/custody.key       X25519, opens fulls (custody = controller)
  *     ca.pem, controller.pem certificates
  *     recipients             one line per X25519 key that roots are sealed to: 64 hexadecimal digits, label
+ *     sheets-verified        which recipients' sheets were typed back, and when (paper.h)
  *     catalogue.db           SQLite
  *
  * Layer: controller.
@@ -24,6 +25,7 @@ struct store { /* everything loaded; NULL where a key is not there and may be mi
     char *ca_pem, *certificate_pem, *tls_key_pem;
     struct keys_public signing_public;
     struct keys_public recipients[LIMIT_RECIPIENTS];
+    char labels[LIMIT_RECIPIENTS][LIMIT_LABEL + 1]; /* of the recipients, escaped, cut to fit */
     size_t recipient_count;
     struct certificate_facts certificate;
 };

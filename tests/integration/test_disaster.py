@@ -157,3 +157,69 @@ def test_a_damaged_record_is_named_and_the_full_before_it_is_the_newest(rescue, 
         assert json.loads(shown.stdout)["full"] == fulls[1]["full"] and "passed over" in shown.stderr
     else:
         assert shown.returncode == 4 and "no good full" in shown.stderr
+
+
+# ---- the controller lost its memory, not its keys
+
+def controller_program(koffer, *words, **options):
+    return koffer.controller_host.result(["/mnt/programs/koffer-controller", *words, "--config", programs.CONTROLLER["config"]],
+                                         **options)
+
+
+def problems(koffer):
+    return "\n".join(koffer.json("status")["problems"])
+
+
+def test_a_sheet_counts_when_it_was_typed_back(koffer):
+    assert "verify-paper" in problems(koffer)
+    other = "KFR1-040020G3-0G2GC1R8-1450P30D-1R7H048J-2CA1A5GQ-30CHM6RW-3MF1YJ8H-ETR0"  # of docs/formats/keys.md
+    refused = controller_program(koffer, "key", "verify-paper", input=other)
+    assert refused.returncode == 1 and "another cluster" in refused.stderr
+    assert "NOT VERIFIED" in controller_program(koffer, "key", "show").stdout
+    good = controller_program(koffer, "key", "verify-paper", input=koffer.recovery_sheet)
+    assert good.returncode == 0, good.stderr
+    assert "NOT VERIFIED" not in controller_program(koffer, "key", "show").stdout
+    assert "verify-paper" not in problems(koffer)
+
+
+def enroll_all_again(koffer):
+    for name in programs.SOURCES:
+        assert f"koffer agent add {name}" in problems(koffer)
+        koffer.agents[name].stop()
+        koffer.enroll(name)
+        koffer.start_agent(name)
+    koffer.wait_for_agents()
+
+
+def full_numbers(koffer):
+    return [full["full"] for full in koffer.json("full", "list")["fulls"]]
+
+
+def test_without_a_catalogue_all_fulls_are_there_and_no_number_is_used_twice(koffer, fulls):
+    known = full_numbers(koffer)
+    koffer.controller.stop()
+    for path in koffer.controller_host.outside(programs.CONTROLLER["state"]).glob("catalogue.db*"):
+        path.unlink()
+    koffer.start_controller()
+    assert full_numbers(koffer) == known
+    assert koffer.connected() == set()  # a certificate alone lets nobody in
+    enroll_all_again(koffer)
+    koffer.cycle()
+    assert full_numbers(koffer) == [known[0] + 1, *known]
+
+
+def test_a_damaged_catalogue_is_moved_aside_and_made_anew(koffer, fulls):
+    known = full_numbers(koffer)
+    running = controller_program(koffer, "rebuild")
+    assert running.returncode == 1 and "stop the controller first" in running.stderr
+    koffer.controller.stop()
+    state = koffer.controller_host.outside(programs.CONTROLLER["state"])
+    (state / "catalogue.db").write_bytes(b"no database any more" * 400)
+    rebuilt = controller_program(koffer, "rebuild")
+    assert rebuilt.returncode == 0, rebuilt.stderr
+    assert [aside.read_bytes()[:20] for aside in state.glob("catalogue-until-*/catalogue.db")] == [b"no database any more"]
+    koffer.start_controller()
+    assert full_numbers(koffer) == known
+    enroll_all_again(koffer)
+    koffer.cycle()
+    assert full_numbers(koffer) == [known[0] + 1, *known]
