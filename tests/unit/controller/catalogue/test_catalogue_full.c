@@ -308,6 +308,34 @@ list_tells_the_last_good_full_and_the_last_problem(void **state)
     assert_string_equal(sources_of(k, "imap1").problem[0], "");
 }
 
+static enum rc
+join(void *ctx, const char *host, struct error *e)
+{
+    char *all = ctx;
+    (void)e;
+    (void)snprintf(all + strlen(all), 64 - strlen(all), "%s ", host);
+    return RC_OK;
+}
+
+static void
+strangers_are_the_hosts_of_the_newest_good_full_that_nobody_invited(void **state)
+{
+    struct catalogue_kit *k = *state;
+    static const struct archive both[] = {{"imap1", "spool", 1, RECORD_COMPLETE},
+                                          {"db1", "sql", 1, RECORD_COMPLETE}};
+    const struct id token = {{7}};
+    struct error e = ERROR_INIT;
+    char all[64] = "", rest[64] = "";
+    add_full(k, 1, RECORD_FULL, both, 2);
+    CHECK_OK(catalogue_strangers(k->catalogue, join, all, &e), &e);
+    assert_string_equal(all, "db1 imap1 ");
+    CHECK_OK(catalogue_peer_invite(k->catalogue, CERTIFICATE_AGENT, "db1", false, &token,
+                                   (struct wall){2}, (struct wall){1}, &e),
+             &e);
+    CHECK_OK(catalogue_strangers(k->catalogue, join, rest, &e), &e);
+    assert_string_equal(rest, "imap1 ");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, catalogue_kit_begin, catalogue_kit_end)
 
 int
@@ -315,6 +343,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(newest_is_the_newest_good_one),
+        TEST(strangers_are_the_hosts_of_the_newest_good_full_that_nobody_invited),
         TEST(damaged_full_is_good_no_more_until_found_whole),
         TEST(last_archive_is_the_newest_complete_one),
         TEST(facts_of_a_record_survive_reopen),
