@@ -93,8 +93,9 @@ print_sheet(const struct settings *s, const struct record_vault_id *vault,
                  "  recovery key   %s\n"
                  "\n"
                  "  Whoever holds this key can read every full of this vault. With it and the\n"
-                 "  vault directory everything can be restored, without the controller. It is\n"
-                 "  stored nowhere: it is shown this once.\n"
+                 "  vault directory everything can be restored, without the controller, by\n"
+                 "      koffer-recover VAULT restore latest --to DIR\n"
+                 "  It is stored nowhere: it is shown this once.\n"
                  "------------------------------------------------------------------------\n\n",
                  s->cluster, clock_text(clock_wall(), when), s->vault, id, signing, paper);
     keys_wipe(paper, sizeof paper);
