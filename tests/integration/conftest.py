@@ -44,26 +44,22 @@ def cluster(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def koffer(cluster):
-    """The programs on the cluster: a controller and three enrolled, connected agents."""
-    from koffer import Koffer, missing_programs
+def programs():
+    """The folder with Koffer's programs."""
+    from koffer import missing_programs
     folder = os.environ.get("KOFFER_PROGRAMS")
     if not folder:
-        pytest.skip("KOFFER_PROGRAMS does not say where the programs are (tests/run does)")
+        pytest.fail("KOFFER_PROGRAMS does not say where the programs are (tests/run does)")
     if missing := missing_programs(folder):
         pytest.fail(f"not built: {', '.join(missing)}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def koffer(cluster, programs):
+    """The programs on the cluster: a controller and three enrolled, connected agents."""
+    from koffer import Koffer
     running = Koffer(cluster)
     running.set_up()
     yield running
     running.stop()
-
-
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item, call):
-    """A failure with Koffer's programs shows what its daemons said last; their logs do not outlive the run."""
-    report = (yield).get_result()
-    koffer = getattr(item, "funcargs", {}).get("koffer")
-    if report.failed and koffer:
-        for name, daemon in koffer.daemons().items():
-            state = "runs" if daemon.running() else f"ended with {daemon.process.returncode}"
-            report.sections.append((f"{name} ({state})", daemon.words(25)))
