@@ -141,6 +141,7 @@ api_event(struct api *a, const struct hub_event *event)
         .api = a,
         .arena = arena,
         .who = event->local ? "root" : event->tls.identity.name,
+        .local = event->local,
         .remedy = "",
     };
     enum rc rc = arena == NULL ? error_set(&e, RC_NO_MEMORY, "request") : check_asker(a, event, &e);

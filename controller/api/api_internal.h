@@ -25,6 +25,7 @@ struct api_call {
     const ProtobufCMessage *request; /* of the type in the table; NULL for Empty */
     const ProtobufCMessage *reply;   /* set by the verb; lives in the arena */
     const char *who;                 /* "root" or the operator's name */
+    bool local;                      /* root on this machine, through the local socket */
     const char *remedy;              /* set by the verb when it fails and knows one */
 };
 

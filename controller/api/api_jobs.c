@@ -45,9 +45,16 @@ api_vault_verify(struct api_call *call, struct error *e)
 enum rc
 api_restore_files(struct api_call *call, struct error *e)
 {
+    const Koffer__RestoreRequest *request = (const Koffer__RestoreRequest *)call->request;
     uint64_t job;
-    TRY(jobs_restore(call->api->options.jobs, (const Koffer__RestoreRequest *)call->request, &job,
-                     e));
+    /* The controller writes as root: where on its own disk is for root there to say.  An agent has its restore roots. */
+    if (!call->local && request->agent[0] == '\0') {
+        call->remedy = "restore through an agent (--on AGENT), or as root on the controller's host";
+        return error_set(
+            e, RC_DENIED,
+            "an operator on another machine cannot restore to the controller's own disk");
+    }
+    TRY(jobs_restore(call->api->options.jobs, request, &job, e));
     return reply_job(call, job, e);
 }
 

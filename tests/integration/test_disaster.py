@@ -141,7 +141,9 @@ def test_of_a_damaged_vault_what_is_whole_is_restored_and_the_rest_is_named(resc
                 assert copy.read_bytes() == path.read_bytes(), f"{copy} is not what was kept"
             else:
                 lost += 1
-                assert path.name in done.stderr, f"{path} is missing and was not named"
+                archive, *names = path.relative_to(whole).parts  # it, or a directory above it that cannot be read
+                assert any(f"{archive}: {'/'.join(names[:n])}: " in done.stderr for n in range(1, len(names) + 1)), (
+                    f"{path} is missing and was not named")
     assert lost > 0
 
 

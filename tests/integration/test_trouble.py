@@ -185,8 +185,8 @@ def test_a_source_that_leaves_a_configuration_is_missed_until_it_is_forgotten(cl
 
 def test_a_clock_that_is_off_by_an_hour_is_said(cluster, koffer):
     """The agent works all the same; who reads the status learns it."""
-    koffer.agents["db1"].stop()
     library = next(pathlib.Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
+    koffer.agents["db1"].stop()
     koffer.agents["db1"] = cluster.hosts["db1"].start(
         ["/mnt/programs/koffer-agent", "run", "--config", programs.AGENT["config"]], "koffer-agent",
         env={"LD_PRELOAD": str(library), "FAKETIME": "+1h", "FAKETIME_DONT_FAKE_MONOTONIC": "1"})

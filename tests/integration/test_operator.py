@@ -1,0 +1,37 @@
+"""An operator on another machine: a certificate by token, all that reads, and no writing on the controller's own disk."""
+import pytest
+
+pytestmark = pytest.mark.limit(120)
+REMOTE = ["/mnt/programs/koffer", "--controller", "tls+tcp://10.88.0.10:7420"]
+
+
+@pytest.fixture(scope="module")
+def desk(cluster, koffer):
+    """imap1 as the operator's machine."""
+    host = cluster.hosts["imap1"]
+    koffer.cycle()
+    token = koffer.json("operator", "add", "jane")["token"]
+    host.run(["/mnt/programs/koffer", "operator", "enroll"], input=token + "\n")
+    return host
+
+
+def test_an_operator_sees_the_fulls_from_afar(desk, koffer):
+    assert str(koffer.newest_full()) in desk.run([*REMOTE, "full", "list"])
+    assert "jane" in koffer.cli("operator", "list")
+
+
+def test_a_restore_through_an_agent_may_be_ordered_from_afar(desk):
+    desk.run([*REMOTE, "restore", "files", "latest:db1.data/fs/srv/data/plain", "--to", "/var/lib/koffer/restore/afar", "--on",
+              "imap1"])
+    assert any(desk.outside("/var/lib/koffer/restore/afar").iterdir())
+
+
+def test_a_restore_to_the_controllers_own_disk_may_not(desk, koffer):
+    refused = desk.result([*REMOTE, "restore", "files", "latest:db1.data", "--to", "/srv/afar"])
+    assert refused.returncode == 5 and "--on AGENT" in refused.stderr, refused.stderr
+    assert not koffer.controller_host.outside("/srv/afar").exists()
+
+
+def test_without_a_certificate_nothing_is_told(cluster):
+    refused = cluster.hosts["db1"].result([*REMOTE, "full", "list"])
+    assert refused.returncode != 0 and refused.stdout == ""
