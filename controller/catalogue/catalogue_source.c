@@ -32,16 +32,17 @@ catalogue_source_each(struct catalogue *c, const char *agent, catalogue_source_v
                       void *ctx, struct error *e)
 {
     CLEANUP(sql_freep) struct sql *rows = NULL;
+    /* Only good fulls count: what an incomplete cycle kept can be restored, but nobody should rest on it. */
     TRY(sql_query(
         c->db, &rows, e,
-        "SELECT s.agent, s.name, s.kind, s.description, s.required, "
-        " coalesce((SELECT max(full) FROM archive a WHERE a.agent=s.agent AND a.source=s.name AND "
-        "           a.complete), 0) AS newest, "
-        " coalesce((SELECT sealed FROM full WHERE number = (SELECT max(full) FROM archive a WHERE "
-        "           a.agent=s.agent AND a.source=s.name AND a.complete)), 0), "
+        "SELECT s.agent, s.name, s.kind, s.description, s.required, coalesce(n.number, 0), "
+        " coalesce(n.sealed, 0), "
         " (SELECT problem FROM cycle_source y WHERE y.agent=s.agent AND y.source=s.name AND "
         "  y.state <> 'skipped' ORDER BY cycle DESC LIMIT 1), s.withdrawn "
-        "FROM source s WHERE ?1 IS NULL OR s.agent=?1 ORDER BY s.agent, s.name",
+        "FROM source s LEFT JOIN full n ON n.number = (SELECT max(f.number) FROM archive a JOIN full f "
+        "  ON f.number=a.full WHERE a.agent=s.agent AND a.source=s.name AND a.complete AND f.good AND "
+        "  NOT f.damaged) "
+        "WHERE ?1 IS NULL OR s.agent=?1 ORDER BY s.agent, s.name",
         "t", agent));
     for (;;) {
         bool more;

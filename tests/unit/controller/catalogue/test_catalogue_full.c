@@ -297,6 +297,7 @@ list_tells_the_last_good_full_and_the_last_problem(void **state)
     set_sources(k, "imap1", 1);
     add_full(k, 1, RECORD_FULL, &one, 1);
     add_full(k, 2, RECORD_INCOMPLETE, &half, 1);
+    add_full(k, 3, RECORD_INCOMPLETE, &one, 1); /* whole itself, in a full that is not */
     set_fate(k, 2, "failed", "disk");
     set_fate(k, 3, "skipped", "not asked for in this cycle");
     struct sources all = sources_of(k, "imap1");
