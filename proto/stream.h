@@ -24,7 +24,7 @@
 
 enum {
     STREAM_SILENCE_MS = 60000,
-    STREAM_HELLO_MS = 5000,
+    STREAM_HELLO_MS = 4000,
     STREAM_CONNECTIONS_MAX = 64, /* with a thread */
     STREAM_WAITING_MAX = 128     /* that have said nothing yet; the oldest makes room */
 };
