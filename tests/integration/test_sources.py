@@ -37,7 +37,7 @@ def probe(request):
     """probe(host, kind, "key = value", ...) -> Outcome; the output is removed afterwards."""
     programs, used = os.environ.get("KOFFER_PROGRAMS"), []
     if not programs or not (pathlib.Path(programs) / "tests/source_probe").exists():
-        pytest.skip("KOFFER_PROGRAMS does not say where tests/source_probe is (tests/run does)")
+        pytest.fail("KOFFER_PROGRAMS does not say where tests/source_probe is (tests/run does)")
 
     def run(host, kind, *keys, deadline_ms=None, below="/var/lib/koffer-probe"):
         config = host.outside(CONFIG)

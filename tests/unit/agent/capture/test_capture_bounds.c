@@ -58,7 +58,7 @@ another_file_system_is_entered_only_when_that_was_asked_for(void **state)
 {
     (void)state;
     if (geteuid() != 0)
-        skip();
+        fail_msg("needs root, as tests/run has it");
     CLEANUP(capture_kit_freep) struct capture_kit *kit = capture_kit_new();
     struct error e = ERROR_INIT;
     struct node_entry entry;
@@ -160,7 +160,7 @@ more_attributes_than_fit_are_named_and_the_content_is_kept(void **state)
 {
     (void)state;
     if (geteuid() != 0)
-        skip();
+        fail_msg("needs root, as tests/run has it");
     CLEANUP(capture_kit_freep) struct capture_kit *kit = capture_kit_new();
     struct error e = ERROR_INIT;
     struct node_entry entry;
@@ -240,7 +240,7 @@ attributes_of_hard_links_count_in_the_table_too(void **state)
 {
     (void)state;
     if (geteuid() != 0)
-        skip();
+        fail_msg("needs root, as tests/run has it");
     enum { NAMES = 5, ROOM = 64 };
     CLEANUP(capture_kit_freep) struct capture_kit *kit = capture_kit_new();
     CLEANUP(unmount) struct mounted m;
