@@ -7,16 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint64_t
-number(const char *text)
+static bool
+parse(const char *text, uint64_t *out)
 {
     char *end;
-    uint64_t value = strtoull(text, &end, 10);
-    if (*text == '\0' || *end != '\0') {
-        (void)fprintf(stderr, "campaign: '%s' is no number\n", text);
-        exit(2);
-    }
-    return value;
+    *out = strtoull(text, &end, 10);
+    return *text != '\0' && *end == '\0';
 }
 
 static uint64_t
@@ -28,7 +24,7 @@ mix(uint64_t *state)
     return z ^ (z >> 31);
 }
 
-void
+bool
 campaign_begin(struct campaign *c, int argc, char *argv[], uint64_t all)
 {
     *c = (struct campaign){.seed = 1};
@@ -37,15 +33,15 @@ campaign_begin(struct campaign *c, int argc, char *argv[], uint64_t all)
                        : strcmp(argv[i], "--seed") == 0 ? &c->seed
                        : strcmp(argv[i], "--from") == 0 ? &c->next
                                                         : NULL;
-        if (at == NULL || i + 1 == argc) {
+        if (at == NULL || i + 1 == argc || !parse(argv[i + 1], at)) {
             (void)fprintf(stderr, "usage: %s [--cases N] [--seed N] [--from N]\n", argv[0]);
-            exit(2);
+            return false;
         }
-        *at = number(argv[i + 1]);
     }
     if (all > 0 && (c->cases == 0 || c->cases > all))
         c->cases = all;
     (void)setvbuf(stdout, NULL, _IOLBF, 0);
+    return true;
 }
 
 bool

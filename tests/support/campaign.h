@@ -4,7 +4,8 @@
  *     int main(int argc, char *argv[])
  *     {
  *         struct campaign c;
- *         campaign_begin(&c, argc, argv, all_there_are);      // or 0: as many as --cases says
+ *         if (!campaign_begin(&c, argc, argv, all_there_are)) // 0: as many as --cases says
+ *             return 2;
  *         for (uint64_t n; campaign_next(&c, &n);) {
  *             uint64_t chance = campaign_random(&c);           // the same for the same seed and case, wherever it began
  *             if (!holds(n, chance))
@@ -32,8 +33,9 @@ struct campaign {
     time_t told;
 };
 
-/* Exits with 2 when the words are none of --cases N --seed N --from N.  `all`: how many cases there are, at the most; 0: no limit. */
-void campaign_begin(struct campaign *c, int argc, char *argv[], uint64_t all);
+/* False when the words are none of --cases N --seed N --from N.  `all`: how many cases there are, at the most; 0: no
+ * limit. */
+bool campaign_begin(struct campaign *c, int argc, char *argv[], uint64_t all);
 /* The next case's number, counting from 0; false when all are done. */
 bool campaign_next(struct campaign *c, uint64_t *n);
 /* splitmix64 over seed and case. */
