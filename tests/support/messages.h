@@ -51,6 +51,10 @@ static const ProtobufCMessageDescriptor *const messages_all[] = {
     &koffer__job_status__descriptor,
     &koffer__verify_counts__descriptor,
     &koffer__vault_stats__descriptor,
+    &koffer__audit_request__descriptor,
+    &koffer__audit_entry__descriptor,
+    &koffer__audit_list__descriptor,
+    &koffer__audit_report__descriptor,
     &koffer__enroll_request__descriptor,
     &koffer__enroll_reply__descriptor,
 };
