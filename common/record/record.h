@@ -15,6 +15,8 @@
 #include "common/crypto/keys.h"
 
 enum { RECORD_VAULT_ID_SIZE = 16 };
+/* Ten decimal digits, as in the names of a vault's files. */
+#define RECORD_NUMBER_MAX UINT64_C(9999999999)
 
 struct record_vault_id {
     uint8_t bytes[RECORD_VAULT_ID_SIZE];

@@ -212,7 +212,7 @@ open_archive(struct api_call *call, uint64_t full, const char *source, struct er
         return error_set(e, RC_DENIED, "the controller holds no key that opens fulls");
     TRY(archive_load(a->options.vault, full, call->arena, &set, e));
     TRY(archive_select(&set, source, &archive, e));
-    TRY(record_open_root(archive, a->options.custody, &a->root, e));
+    TRY(archive_open_root(a->options.vault, &set, archive, a->options.custody, &a->root, e));
     a->full = full;
     (void)snprintf(a->source, sizeof a->source, "%s", source);
     return RC_OK;

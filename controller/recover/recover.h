@@ -65,8 +65,8 @@ enum rc
 recover_load(struct recover *r, struct arena *arena, struct archive_set *out, struct error *e);
 /* Was it signed by the expected controller, if one was named? */
 bool recover_is_expected(const struct recover *r, const struct record_full *full);
-enum rc recover_root(struct recover *r, const struct record_archive *archive, struct blob_ref *out,
-                     struct error *e);
+enum rc recover_root(struct recover *r, const struct archive_set *set,
+                     const struct record_archive *archive, struct blob_ref *out, struct error *e);
 /* The archive and entry of r->place, which names a source. */
 enum rc recover_entry(struct recover *r, struct tree_reader *reader, struct arena *arena,
                       struct node_entry *out, struct error *e);

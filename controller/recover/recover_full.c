@@ -87,13 +87,13 @@ recover_load(struct recover *r, struct arena *arena, struct archive_set *out, st
 }
 
 enum rc
-recover_root(struct recover *r, const struct record_archive *archive, struct blob_ref *out,
-             struct error *e)
+recover_root(struct recover *r, const struct archive_set *set, const struct record_archive *archive,
+             struct blob_ref *out, struct error *e)
 {
     char id[2 * RECORD_VAULT_ID_SIZE + 1];
     if (r->key == NULL)
         TRY(keys_ask(r->key_file, &r->key, e));
-    enum rc rc = record_open_root(archive, r->key, out, e);
+    enum rc rc = archive_open_root(r->vault, set, archive, r->key, out, e);
     if (rc != RC_DENIED)
         return rc;
     text_hex(span_of(vault_id(r->vault)->bytes, RECORD_VAULT_ID_SIZE), id);
@@ -111,7 +111,7 @@ recover_entry(struct recover *r, struct tree_reader *reader, struct arena *arena
     char shown[256];
     TRY(recover_load(r, arena, &set, e));
     TRY(archive_select(&set, r->place.source, &archive, e));
-    TRY(recover_root(r, archive, &root, e));
+    TRY(recover_root(r, &set, archive, &root, e));
     TRY(tree_find(reader, &root, r->place.path, arena, &found, out, e));
     if (!found)
         return error_set(

@@ -37,14 +37,14 @@ summarise(const struct recover *r, const char *name, const struct unpack_counts 
 }
 
 static enum rc
-find(struct recover *r, const struct record_archive *archive, struct arena *arena,
-     struct node_entry *out, struct error *e)
+find(struct recover *r, const struct archive_set *set, const struct record_archive *archive,
+     struct arena *arena, struct node_entry *out, struct error *e)
 {
     CLEANUP(tree_reader_freep) struct tree_reader *reader = NULL;
     struct blob_ref root;
     bool found;
     char shown[256];
-    TRY(recover_root(r, archive, &root, e));
+    TRY(recover_root(r, set, archive, &root, e));
     TRY(tree_reader_new(vault_source(r->vault), &reader, e));
     TRY(tree_find(reader, &root, r->place.path, arena, &found, out, e));
     if (!found)
@@ -55,7 +55,8 @@ find(struct recover *r, const struct record_archive *archive, struct arena *aren
 }
 
 static enum rc
-restore_one(struct recover *r, const struct record_archive *archive, int target, struct error *e)
+restore_one(struct recover *r, const struct archive_set *set, const struct record_archive *archive,
+            int target, struct error *e)
 {
     CLEANUP(arena_freep) struct arena *arena = arena_new(RESTORE_ARENA);
     char name[2 * LIMIT_LABEL + 2];
@@ -71,7 +72,7 @@ restore_one(struct recover *r, const struct record_archive *archive, int target,
     if (arena == NULL)
         return error_set(e, RC_NO_MEMORY, "restore");
     (void)recover_name(archive, name);
-    TRY_IN(find(r, archive, arena, &entry, e), e, "%s", name);
+    TRY_IN(find(r, set, archive, arena, &entry, e), e, "%s", name);
     enum rc rc = unpack(vault_source(r->vault), &entry, target, &options, e);
     summarise(r, name, &counts);
     if (rc != RC_OK && (counts.failed > 0 || counts.files + counts.directories > 0))
@@ -80,15 +81,16 @@ restore_one(struct recover *r, const struct record_archive *archive, int target,
 }
 
 static enum rc
-restore_below(struct recover *r, const struct record_archive *archive, int target, struct error *e)
+restore_below(struct recover *r, const struct archive_set *set,
+              const struct record_archive *archive, int target, struct error *e)
 {
     char name[2 * LIMIT_LABEL + 2];
     CLEANUP(own_closep) int below = -1;
     if (r->dry_run)
-        return restore_one(r, archive, target, e);
+        return restore_one(r, set, archive, target, e);
     TRY(file_make_directory(target, recover_name(archive, name), 0700, e));
     TRY(file_open_directory(target, name, &below, e));
-    return restore_one(r, archive, below, e);
+    return restore_one(r, set, archive, below, e);
 }
 
 /* Each archive in a directory of its own; one that fails does not keep the others from being restored. */
@@ -98,7 +100,7 @@ restore_all(struct recover *r, const struct archive_set *set, int target, struct
     size_t failed = 0;
     for (size_t i = 0; i < set->full.archive_count; i++) {
         struct error here = ERROR_INIT;
-        enum rc rc = restore_below(r, &set->archives[i], target, &here);
+        enum rc rc = restore_below(r, set, &set->archives[i], target, &here);
         if (rc == RC_OK)
             continue;
         failed++;
@@ -146,12 +148,12 @@ recover_restore(struct recover *r, struct error *e)
     struct blob_ref ignored;
     if (r->place.source[0] == '\0') {
         if (set.full.archive_count > 0)
-            TRY(recover_root(r, &set.archives[0], &ignored, e));
+            TRY(recover_root(r, &set, &set.archives[0], &ignored, e));
         TRY(open_target(r, &target, e));
         return restore_all(r, &set, target, e);
     }
     TRY(archive_select(&set, r->place.source, &one, e));
-    TRY(recover_root(r, one, &ignored, e));
+    TRY(recover_root(r, &set, one, &ignored, e));
     TRY(open_target(r, &target, e));
-    return restore_one(r, one, target, e);
+    return restore_one(r, &set, one, target, e);
 }

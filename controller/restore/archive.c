@@ -71,3 +71,76 @@ archive_select(const struct archive_set *set, const char *name, const struct rec
     *out = found;
     return RC_OK;
 }
+
+/* ---- the root's key */
+
+struct search {
+    const struct id *recipient, *root;
+    const struct keys_public
+        *signer; /* of the full: whoever can write into a vault can make envelopes of his own */
+    uint8_t *sealed;
+    bool found, trusted;
+};
+
+static enum rc
+look_into(void *ctx, const struct envelope *envelope, struct error *e)
+{
+    struct search *s = ctx;
+    (void)e;
+    bool trusted = keys_equal(envelope->signing_key.bytes, s->signer->bytes, KEYS_PUBLIC_SIZE);
+    const struct envelope_root *root = envelope_find(envelope, s->root);
+    if (root == NULL || !id_equal(&envelope->recipient, s->recipient) ||
+        (s->found && (s->trusted || !trusted)))
+        return RC_OK;
+    memcpy(s->sealed, root->sealed, KEYS_SEALED_SIZE);
+    s->found = true;
+    s->trusted = trusted;
+    return RC_OK;
+}
+
+enum rc
+archive_sealed_root(struct vault *v, const struct archive_set *set,
+                    const struct record_archive *archive, const struct id *recipient, bool *found,
+                    uint8_t sealed[static KEYS_SEALED_SIZE], struct error *e)
+{
+    for (size_t i = 0; i < archive->recipient_count; i++) {
+        if (!id_equal(&archive->recipients[i].fingerprint, recipient))
+            continue;
+        memcpy(sealed, archive->recipients[i].sealed, KEYS_SEALED_SIZE);
+        *found = true;
+        return RC_OK;
+    }
+    struct search s = {.recipient = recipient,
+                       .root = &archive->root,
+                       .signer = &set->full.signing_key,
+                       .sealed = sealed};
+    const struct vault_full full = {.number = set->full.number, .name = set->full.name};
+    TRY(vault_each_envelope(v, &full, look_into, &s, e));
+    *found = s.found;
+    return RC_OK;
+}
+
+enum rc
+archive_open_root(struct vault *v, const struct archive_set *set,
+                  const struct record_archive *archive, const struct keys_private *key,
+                  struct blob_ref *root, struct error *e)
+{
+    struct keys_public own;
+    struct id fingerprint, opened;
+    uint8_t sealed[KEYS_SEALED_SIZE];
+    bool found;
+    TRY(keys_public_of(key, &own, e));
+    TRY(keys_fingerprint(&own, &fingerprint, e));
+    TRY(archive_sealed_root(v, set, archive, &fingerprint, &found, sealed, e));
+    if (!found)
+        return error_set(e, RC_DENIED,
+                         "archive %s.%s of full %llu is sealed to this key neither by its record "
+                         "nor by an envelope; use one of its %zu recipients' keys",
+                         archive->host, archive->source, (unsigned long long)set->full.number,
+                         archive->recipient_count);
+    TRY_IN(record_open_sealed(&archive->vault, &archive->root, key, sealed, &opened, e), e,
+           "archive %s.%s", archive->host, archive->source);
+    *root = (struct blob_ref){.id = archive->root, .key = opened};
+    keys_wipe(&opened, sizeof opened);
+    return RC_OK;
+}

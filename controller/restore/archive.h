@@ -3,7 +3,7 @@
  *
  *     TRY(archive_load(vault, 17, arena, &set, e));               // the record, decoded and checked
  *     TRY(archive_select(&set, "imap1.spool", &archive, e));      // or "spool" when only one agent has it
- *     TRY(record_open_root(archive, custody_key, &root, e));
+ *     TRY(archive_open_root(vault, &set, archive, custody_key, &root, e));      // by its record, or by an envelope
  *
  * Everything lives in the arena.  Threads: any.  Layer: controller/restore.
  */
@@ -26,5 +26,14 @@ enum rc archive_load(struct vault *v, uint64_t full, struct arena *arena, struct
 /* RC_NOT_FOUND, RC_INVALID when ambiguous; the message lists what there is. */
 enum rc archive_select(const struct archive_set *set, const char *name,
                        const struct record_archive **out, struct error *e);
+
+/* The root's key as sealed to one recipient: by the archive's record, else by an envelope.  *found: there is one. */
+enum rc archive_sealed_root(struct vault *v, const struct archive_set *set,
+                            const struct record_archive *archive, const struct id *recipient,
+                            bool *found, uint8_t sealed[static KEYS_SEALED_SIZE], struct error *e);
+/* RC_DENIED when the archive is sealed to this key neither by its record nor by an envelope. */
+enum rc archive_open_root(struct vault *v, const struct archive_set *set,
+                          const struct record_archive *archive, const struct keys_private *key,
+                          struct blob_ref *root, struct error *e);
 
 #endif

@@ -20,7 +20,8 @@ report_item(void *ctx, const char *path, const struct error *why)
 /* ---- on this machine */
 
 static enum rc
-unpack_one(struct job *job, const struct record_archive *archive, int target, struct error *e)
+unpack_one(struct job *job, const struct archive_set *set, const struct record_archive *archive,
+           int target, struct error *e)
 {
     CLEANUP(arena_freep) struct arena *arena = arena_new(4 * (size_t)LIMIT_BLOB_PLAIN);
     CLEANUP(tree_reader_freep) struct tree_reader *reader = NULL;
@@ -30,7 +31,8 @@ unpack_one(struct job *job, const struct record_archive *archive, int target, st
     bool found;
     if (arena == NULL)
         return error_set(e, RC_NO_MEMORY, "restore");
-    TRY(record_open_root(archive, job->jobs->options.custody, &root, e));
+    TRY(archive_open_root(job->jobs->options.vault, set, archive, job->jobs->options.custody, &root,
+                          e));
     TRY(tree_reader_new(source, &reader, e));
     TRY(tree_find(reader, &root, job->path, arena, &found, &entry, e));
     if (!found) {
@@ -65,7 +67,7 @@ unpack_all(struct job *job, const struct archive_set *set, int target, struct er
         if (rc == RC_OK && !job->dry_run)
             rc = file_open_directory(target, name, &below, &here);
         if (rc == RC_OK)
-            rc = unpack_one(job, a, job->dry_run ? target : below, &here);
+            rc = unpack_one(job, set, a, job->dry_run ? target : below, &here);
         if (rc != RC_OK && first == RC_OK) {
             first = rc;
             *e = here;
@@ -105,7 +107,7 @@ restore_here(struct job *job, struct error *e)
            "target");
     if (job->path[0] == '\0')
         atomic_store(&job->total, bytes_of(&set, one));
-    return one != NULL ? unpack_one(job, one, target, e) : unpack_all(job, &set, target, e);
+    return one != NULL ? unpack_one(job, &set, one, target, e) : unpack_all(job, &set, target, e);
 }
 
 static void
@@ -150,7 +152,8 @@ take_receiver(void *ctx, const struct catalogue_peer *p, struct error *e)
 }
 
 static enum rc
-order_restore(struct job *job, const struct record_archive *archive, struct error *e)
+order_restore(struct job *job, const struct archive_set *set, const struct record_archive *archive,
+              struct error *e)
 {
     struct jobs *j = job->jobs;
     struct receiver receiver = {.enrolled = false};
@@ -164,7 +167,7 @@ order_restore(struct job *job, const struct record_archive *archive, struct erro
                             &receiver, e));
     if (!receiver.enrolled)
         return error_set(e, RC_NOT_FOUND, "agent '%s' is not enrolled", job->agent);
-    TRY(record_open_root(archive, j->options.custody, &root, e));
+    TRY(archive_open_root(j->options.vault, set, archive, j->options.custody, &root, e));
     TRY(record_seal_root(vault_id(j->options.vault), &root, &receiver.key, 1, &sealed, e));
     TRY(data_expect(j->options.data, job->id, job->agent, DATA_RESTORE, &token, e));
 
@@ -206,7 +209,7 @@ start_remote(struct job *job, struct error *e)
     TRY(archive_select(&set, job->source, &archive, e));
     if (job->path[0] == '\0')
         atomic_store(&job->total, archive->totals.bytes);
-    return order_restore(job, archive, e);
+    return order_restore(job, &set, archive, e);
 }
 
 static struct job *

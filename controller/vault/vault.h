@@ -31,7 +31,7 @@
 #include "common/base/buffer.h"
 #include "common/base/own.h"
 #include "common/blob/blob.h"
-#include "common/record/record.h"
+#include "common/record/envelope.h"
 
 struct vault;
 struct vault_session;
@@ -113,6 +113,21 @@ enum rc vault_fulls(struct vault *v, struct vault_full **out, size_t *count, str
 /* The record's bytes, checked against its name. */
 enum rc vault_read_full(struct vault *v, uint64_t number, struct buffer *out, struct error *e);
 
+/* ---- envelopes: a full opened to one recipient more (docs/formats/envelope.md; vault_envelope.c) */
+
+/*
+ * Publish one, durably.  RC_INVALID unless it decodes, belongs to this vault, and is about roots of a full that is
+ * here.  The same one again is RC_OK.
+ */
+enum rc vault_add_envelope(struct vault *v, struct span envelope, struct error *e);
+/*
+ * Those of one full record, in the order of their names.  What is damaged or foreign is passed over: vault_verify
+ * finds it, and a reader is as well off without it.
+ */
+typedef enum rc vault_visit_envelope(void *ctx, const struct envelope *envelope, struct error *e);
+enum rc vault_each_envelope(struct vault *v, const struct vault_full *full,
+                            vault_visit_envelope *visit, void *ctx, struct error *e);
+
 struct vault_stats {
     uint64_t fulls, packs, blobs, bytes_packs, bytes_blobs, bytes_plain, free;
 };
@@ -125,6 +140,7 @@ enum vault_finding_kind {
     VAULT_BAD_BLOB,     /* bytes are not the id */
     VAULT_BAD_RECORD,   /* does not decode, or signature wrong, or not its name */
     VAULT_BROKEN_CHAIN, /* previous does not fit */
+    VAULT_BAD_ENVELOPE, /* does not decode, or signature wrong, or not its name, or about no full here */
     VAULT_MISSING_BLOB, /* a full reaches it and no pack holds it */
     VAULT_BAD_INDEX,    /* index and packs disagree (repairable: delete index/) */
 };

@@ -8,7 +8,7 @@
 #include "common/sys/file.h"
 #include "controller/vault/vault_parts.h"
 
-static const char *const folders[] = {"packs", "fulls", "index", "tmp", "quarantine"};
+static const char *const folders[] = {"packs", "fulls", "envelopes", "index", "tmp", "quarantine"};
 enum { FOLDERS = sizeof folders / sizeof folders[0] };
 
 /* What an interrupted creation leaves is as good as nothing; so is a new file system's lost+found. */

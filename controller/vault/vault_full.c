@@ -133,7 +133,7 @@ check_place_in_chain(struct vault *v, const struct record_full *record, struct e
         last = fulls[count - 1];
     if (memcmp(record->vault.bytes, v->id.bytes, sizeof v->id.bytes) != 0)
         return error_set(e, RC_INVALID, "it belongs to another vault");
-    if (record->number <= last.number || record->number > UINT64_C(9999999999))
+    if (record->number <= last.number || record->number > RECORD_NUMBER_MAX)
         return error_set(e, RC_INVALID, "number %" PRIu64 " cannot follow %" PRIu64, record->number,
                          last.number);
     if (!id_equal(&record->previous, &last.name))
@@ -142,8 +142,8 @@ check_place_in_chain(struct vault *v, const struct record_full *record, struct e
 }
 
 /* Whatever is wrong with a record that is offered, whoever offers it must change it. */
-static enum rc
-as_invalid(enum rc rc, struct error *e)
+enum rc
+vault_as_invalid(enum rc rc, struct error *e)
 {
     if (rc == RC_OK || rc == RC_NO_MEMORY)
         return rc;
@@ -157,8 +157,8 @@ decode_roots(struct vault *v, const struct record_full *record, struct arena *ar
 {
     for (size_t i = 0; i < record->archive_count; i++) {
         struct record_archive archive;
-        TRY_IN(as_invalid(record_decode_archive(record->archives[i], arena, &archive, e), e), e,
-               "archive %zu", i);
+        TRY_IN(vault_as_invalid(record_decode_archive(record->archives[i], arena, &archive, e), e),
+               e, "archive %zu", i);
         if (memcmp(archive.vault.bytes, v->id.bytes, sizeof v->id.bytes) != 0)
             return error_set(e, RC_INVALID, "archive %zu belongs to another vault", i);
         roots[i] = archive.root;
@@ -190,7 +190,7 @@ check_record(struct vault *v, struct span bytes, struct vault_full *out, struct 
 
     if (arena == NULL)
         return error_set(e, RC_NO_MEMORY, "record");
-    TRY(as_invalid(record_decode_full(bytes, arena, &record, e), e));
+    TRY(vault_as_invalid(record_decode_full(bytes, arena, &record, e), e));
     TRY(check_place_in_chain(v, &record, e));
     roots = calloc(record.archive_count + 1, sizeof *roots);
     if (roots == NULL)

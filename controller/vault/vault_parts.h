@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 
+#include "common/sys/file.h"
 #include "controller/vault/pack_format.h"
 #include "controller/vault/vault.h"
 #include "controller/vault/vault_files.h"
@@ -93,8 +94,25 @@ enum { VAULT_FULL_ARENA = 64 << 20 }; /* a record decoded: 4 MiB of bytes, struc
 /* The bytes under exactly this name, checked against it. */
 enum rc vault_full_read(struct vault *v, const struct vault_full *full, struct buffer *out,
                         struct error *e);
+/* What is wrong with bytes that are offered is the offerer's: RC_CORRUPT becomes RC_INVALID. */
+enum rc vault_as_invalid(enum rc rc, struct error *e);
 bool vault_full_parse_name(const char *name, struct vault_full *out);
 const char *vault_full_name(const struct vault_full *full, char out[static VAULT_FULL_NAME_SIZE]);
+
+/* vault_envelope.c */
+enum {
+    VAULT_ENVELOPE_NAME_SIZE = 10 + 1 + 2 * ID_SIZE + sizeof ".envelope",
+    VAULT_ENVELOPE_ARENA = 2 << 20, /* one decoded: 4096 roots of 112 bytes */
+};
+/* `full` holds the number of the full and the name of the envelope. */
+bool vault_envelope_parse_name(const char *name, struct vault_full *out);
+const char *
+vault_envelope_name(const struct vault_full *envelope, char out[static VAULT_ENVELOPE_NAME_SIZE]);
+/* Names in envelopes/, sorted; none when there is no such folder. */
+enum rc vault_envelope_list(struct vault *v, file_visit *visit, void *ctx, struct error *e);
+/* Checked against its name, decoded, of this vault and about the full of its name's number. */
+enum rc vault_envelope_read(struct vault *v, const struct vault_full *name, struct arena *arena,
+                            struct envelope *out, struct error *e);
 
 /* vault_open.c: is f_type of statfs(2) that of a file system over the network or in user space? */
 bool vault_is_network(long f_type);

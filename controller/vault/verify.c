@@ -65,6 +65,7 @@ verify_all(struct verify *y, struct error *e)
     TRY(rc);
     TRY(verify_packs_read(y, e));
     TRY(verify_fulls_read(y, e));
+    TRY(verify_envelopes(y, e));
     TRY(verify_reach_all(y, e));
     verify_loss_report(y);
     return verify_index(y, e);
@@ -75,6 +76,7 @@ verify_one(struct verify *y, struct error *e)
 {
     TRY(verify_fulls_list(y, e));
     TRY(verify_fulls_read(y, e));
+    TRY(verify_envelopes(y, e));
     return verify_reach_one(y, e);
 }
 

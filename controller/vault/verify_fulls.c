@@ -106,6 +106,7 @@ take_archives(const struct reading *r, struct record_archive *archives, size_t c
     for (size_t i = 0; i < count; i++)
         r->full->roots[i] = archives[i].root;
     r->full->root_count = count;
+    r->full->read = true;
     r->y->counts.fulls++;
     r->y->counts.archives += count;
     /* Verifying one full says nothing about those before it. */
@@ -127,6 +128,7 @@ read_record(const struct reading *r, struct error *e)
     if (archives == NULL)
         return error_set(e, RC_NO_MEMORY, "%zu archives", record.archive_count);
     TRY(check_record(r, &record, archives, e));
+    r->full->signing_key = record.signing_key;
     if (r->chain != NULL)
         check_chain(r, &record);
     return take_archives(r, archives, record.archive_count, e);

@@ -35,6 +35,8 @@ struct verify_full {
     struct vault_full full;
     struct id *roots;
     size_t root_count;
+    struct keys_public signing_key; /* when it was read */
+    bool read;
 };
 
 struct verify {
@@ -79,6 +81,9 @@ void verify_loss_release(struct verify *y);
 enum rc verify_fulls_list(struct verify *y, struct error *e);
 enum rc verify_fulls_read(struct verify *y, struct error *e);
 void verify_fulls_release(struct verify *y);
+
+/* verify_envelopes.c: each is about roots of a full that is here, and signed by who signed a full here. */
+enum rc verify_envelopes(struct verify *y, struct error *e);
 
 /* verify_chain.c: each host's archives follow each other. */
 struct verify_chain;

@@ -119,7 +119,8 @@ def run(said):
         return bool(problems)
     if not said.key:
         raise Corrupt("--key is missing: without it only list and verify are possible")
-    tree = Tree(vault, vault.full(said.full).archive(said.source).open_root(said.key))
+    full = vault.full(said.full)
+    tree = Tree(vault, vault.open_root(full, full.archive(said.source), said.key))
     if said.verb == "ls":
         print_entries(tree.list(said.path.strip(b"/")))
     elif said.verb == "listing":

@@ -1,7 +1,7 @@
 """Archive records and full records (docs/formats/record.md).
 
     full = Full(data)                   # decoded, its signature and those of its archives checked
-    full.archives[0].open_root(key)     # -> node.Reference
+    full.archives[0].open_root(key)     # -> node.Reference, by the record alone; vault.open_root() knows envelopes
 
 That a signature is right says nothing about whose it is.
 """
@@ -56,10 +56,13 @@ class Archive:
     def title(self):
         return f"{self.host}.{self.source}"
 
+    def unseal(self, key, enc, sealed):
+        return Reference(self.root, key.unseal(enc, sealed, b"koffer/1/root" + self.vault + self.root))
+
     def open_root(self, key):
         for fingerprint, enc, sealed in self.recipients:
             if fingerprint == key.fingerprint:
-                return Reference(self.root, key.unseal(enc, sealed, b"koffer/1/root" + self.vault + self.root))
+                return self.unseal(key, enc, sealed)
         raise Corrupt(f"archive record of {self.title}: not sealed to this key, but to "
                       + ", ".join(recipient[0].hex() for recipient in self.recipients))
 

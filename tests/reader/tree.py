@@ -1,6 +1,6 @@
 """The tree of an archive, for who holds its root.
 
-    tree = Tree(vault, archive.open_root(key))
+    tree = Tree(vault, vault.open_root(full, archive, key))
     for path, entry in tree.walk(): ...         # path: bytes, names joined by '/'; a directory before its content
     tree.find(b"fs/etc/hosts")                  # -> Entry
     for offset, data in tree.content(entry): ...        # holes are left out

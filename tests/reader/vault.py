@@ -2,6 +2,7 @@
 
     vault = Vault(path)
     vault.fulls()                       # -> [Full], by number
+    vault.open_root(full, archive, key) # -> node.Reference, by its record or by an envelope
     vault.blob(id)                      # its bytes, wherever they lie
     list(walk_pack(data, ...)), table_of(data, ...)     # the two ways to find a pack's blobs
 
@@ -13,11 +14,13 @@ import re
 
 import blob as blobs
 from cursor import Corrupt, Cursor, Missing, ascending
+from envelope import Envelope
 from keys import sha256
 from record import Full
 
 FORMAT = re.compile(rb"koffer-vault 1\nid ([0-9a-f]{32})\n")
 PACK_NAME = re.compile(r"([0-9a-f]{64})\.pack")
+ENVELOPE_NAME = re.compile(r"([0-9]{10})-([0-9a-f]{64})\.envelope")
 FULL_NAME = re.compile(r"([0-9]{10})-([0-9a-f]{64})\.full")
 HEAD, TAIL, ROW, PREFIX = 24, 48, 48, 36
 PACK_MAX = 32 << 20
@@ -144,6 +147,35 @@ class Vault:
             if full.number == number:
                 return full
         raise Missing(f"{self.path} has no full {number}")
+
+    def read_envelopes(self):
+        """(path, Envelope or the Corrupt that it is)"""
+        for path in sorted(self.path.glob("envelopes/*")):
+            if name := ENVELOPE_NAME.fullmatch(path.name):
+                try:
+                    yield path, self._envelope(path, name)
+                except Corrupt as error:
+                    yield path, error
+
+    def _envelope(self, path, name):
+        data = path.read_bytes()
+        if sha256(data) != bytes.fromhex(name[2]):
+            raise Corrupt(f"{path}: its bytes are not what its name says")
+        envelope = Envelope(data)
+        if envelope.number != int(name[1]) or envelope.vault != self.id:
+            raise Corrupt(f"{path}: it is of full {envelope.number} of vault {envelope.vault.hex()}")
+        return envelope
+
+    def open_root(self, full, archive, key):
+        """By the archive's record, else by an envelope; one that the full's own signer signed comes first."""
+        if any(recipient[0] == key.fingerprint for recipient in archive.recipients):
+            return archive.open_root(key)
+        found = [envelope for _, envelope in self.read_envelopes() if not isinstance(envelope, Corrupt)
+                 and (envelope.number, envelope.full, envelope.recipient) == (full.number, full.hash, key.fingerprint)
+                 and archive.root in envelope.roots]
+        for envelope in sorted(found, key=lambda envelope: envelope.signer != full.signer):
+            return archive.unseal(key, *envelope.roots[archive.root])
+        return archive.open_root(key)  # which says why not
 
     def places(self):
         """id -> (path, Place), from the tails; from the front where a tail is damaged."""

@@ -21,13 +21,13 @@ def verify(vault, key=None):
             problems.append(f"{path}: {full}")
         else:
             fulls.append(full)
-    problems += check_chains(fulls)
+    problems += check_chains(fulls) + check_envelopes(vault, fulls)
     for full in fulls:
         for archive in full.archives:
             title = f"full {full.number}, {archive.title}"
             problems += [f"{title}: {line}" for line in check_reach(archive, headers)]
             if key:
-                problems += [f"{title}: {line}" for line in check_tree(vault, archive, key)]
+                problems += [f"{title}: {line}" for line in check_tree(vault, full, archive, key)]
     return problems
 
 
@@ -71,10 +71,26 @@ def check_reach(archive, headers):
         pending += fresh
 
 
-def check_tree(vault, archive, key):
+def check_envelopes(vault, fulls):
+    """What is wrong with those that are there; one that is missing was never promised."""
+    problems, signers = [], {full.signer for full in fulls}
+    roots = {(full.number, full.hash): {archive.root for archive in full.archives} for full in fulls}
+    for path, envelope in vault.read_envelopes():
+        if isinstance(envelope, Corrupt):
+            problems.append(f"{path}: {envelope}")
+        elif (envelope.number, envelope.full) not in roots:
+            problems.append(f"{path}: its full is not here")
+        elif not envelope.roots.keys() <= roots[envelope.number, envelope.full]:
+            problems.append(f"{path}: it holds a root that its full has not")
+        elif envelope.signer not in signers:
+            problems.append(f"{path}: it is signed by a key that signed no full here")
+    return problems
+
+
+def check_tree(vault, full, archive, key):
     try:
         counts, links = collections.Counter(), {}
-        tree = Tree(vault, archive.open_root(key))
+        tree = Tree(vault, vault.open_root(full, archive, key))
         for path, entry in tree.walk():
             counts["files" if entry.type == FILE else "directories" if entry.type == DIRECTORY else "others"] += 1
             counts["unreadable"] += bool(entry.flags & UNREADABLE)
