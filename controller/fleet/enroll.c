@@ -2,6 +2,7 @@
 #include "controller/fleet/enroll.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 
 #include "common/base/log.h"
@@ -25,6 +26,8 @@ struct enroll_server {
     pthread_t
         closer; /* closing waits for streams, whose questions wait for the loop: not done on it */
     bool closing;
+    /* Who has a certificate made and may not have read it yet: closing would take it from them. */
+    _Atomic(unsigned) answering;
     struct failures failures[ADDRESSES_MAX];
 };
 
@@ -34,6 +37,7 @@ struct question {
     const Koffer__EnrollRequest *request;
     const struct tls_peer *peer;
     char *certificate;
+    bool answered; /* well: counts in server->answering */
     enum rc rc;
     struct error e;
 };
@@ -151,7 +155,11 @@ on_the_loop(void *ctx)
                           f->address, (int)BLOCK_S / 60);
         return;
     }
+    atomic_fetch_add(&q->server->answering, 1);
     q->rc = judge(q, &q->e);
+    q->answered = q->rc == RC_OK;
+    if (!q->answered)
+        atomic_fetch_sub(&q->server->answering, 1);
     f->count = q->rc == RC_OK ? 0 : f->count + 1;
     f->last = now;
 }
@@ -214,6 +222,8 @@ accepted(void *ctx, struct stream *s)
         (void)stream_receive_within(s, STREAM_HELLO_MS, &type, &rest, &e);
     }
     free(q.certificate);
+    if (q.answered)
+        atomic_fetch_sub(&q.server->answering, 1);
     stream_close(s);
 }
 
@@ -299,6 +309,6 @@ enroll_tick(struct enroll_server *s)
     if (catalogue_tokens_open(s->options.catalogue, clock_wall(), &open, &e) != RC_OK ||
         (open && enroll_open(s, &e) != RC_OK))
         log_error(&e, "enrolment");
-    else if (!open && s->listener != NULL)
+    else if (!open && s->listener != NULL && atomic_load(&s->answering) == 0)
         shut(s);
 }

@@ -2,6 +2,7 @@
  * enroll.h -- the controller's side of enrolment (proto/enroll.h): a listener that is open only while a token is.
  *
  *     enroll_open(server)   after a token was made;  enroll_tick(server)   closes it when none is open any more
+ *                                                                          and nobody still reads a certificate
  *
  * A token is burnt, durably, before anything is signed.  After three failures an address waits ten minutes.
  *

@@ -2,6 +2,7 @@
 #include "controller/fleet/enroll.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,7 +27,8 @@ static struct world {
     sem_t woken;
     struct keys_private *tls, *signing, *receiving;
     /* one attempt, made on a thread of its own */
-    char enrolled[80]; /* "agent imap1": what was told */
+    char enrolled[80];   /* "agent imap1": what was told */
+    bool open_meanwhile; /* the listener, after a tick between the token's end and the answer */
     struct token token;
     bool done;
     enum rc rc;
@@ -71,7 +73,11 @@ make_keys(void)
 static void
 enrolled(void *ctx, enum certificate_role role, const char *name)
 {
+    struct error ignored = ERROR_INIT;
+    unsigned port;
     (void)snprintf(ctx, sizeof w.enrolled, "%s %s", certificate_role_name(role), name);
+    enroll_tick(w.server);
+    w.open_meanwhile = enroll_port(w.server, &port, &ignored) == RC_OK;
 }
 
 static int
@@ -344,9 +350,23 @@ listener_closes_when_no_token_is_open(void **state)
     enroll_tick(w.server);
     CHECK_OK(enroll_port(w.server, &port, &e), &e);
     must_join();
-    enroll_tick(w.server);
+    do { /* until the thread that answered has seen the joiner go */
+        (void)sched_yield();
+        enroll_tick(w.server);
+    } while (enroll_port(w.server, &port, &e) == RC_OK);
     CHECK_RC(enroll_port(w.server, &port, &e), RC_AGAIN);
     assert_true(join() != RC_OK);
+}
+
+/* A certificate whose bearer never got it would cost a token, and lock out who had one before. */
+static void
+the_listener_stays_until_the_certificate_was_handed_over(void **state)
+{
+    (void)state;
+    invite(CERTIFICATE_AGENT, "imap1", in_an_hour());
+    must_join();
+    assert_true(w.open_meanwhile);
+    assert_non_null(w.result.certificate);
 }
 
 static int
@@ -374,6 +394,7 @@ main(void)
         TEST(three_failures_block_the_address),
         TEST(success_is_no_failure),
         TEST(listener_closes_when_no_token_is_open),
+        TEST(the_listener_stays_until_the_certificate_was_handed_over),
     };
     return cmocka_run_group_tests(tests, start_tls, NULL);
 }
