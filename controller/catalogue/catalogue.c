@@ -47,6 +47,10 @@ static const char *const migrations[] = {
     "ALTER TABLE archive ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;",
     /* 4: a source that its agent no longer names, until an operator forgets it */
     "ALTER TABLE source ADD COLUMN withdrawn INTEGER NOT NULL DEFAULT 0;",
+    /* 5: what an operator may do: who was one before could do everything; who was revoked, and when */
+    ("ALTER TABLE peer ADD COLUMN operator_role TEXT NOT NULL DEFAULT '';"
+     "ALTER TABLE peer ADD COLUMN revoked INTEGER NOT NULL DEFAULT 0;"
+     "UPDATE peer SET operator_role='admin' WHERE role=2;"), /* CERTIFICATE_OPERATOR */
 };
 enum { NEWEST = sizeof migrations / sizeof *migrations };
 

@@ -42,6 +42,8 @@ struct catalogue_peer {
     struct id token;                       /* SHA-256 of the open token's secret; zero: none */
     int64_t clock_offset_ns;
     struct id certificate; /* SPKI of the one that counts; zero: enrolled before this was kept */
+    const char *operator_role; /* of an operator, as controller/authority names it; "": none yet */
+    struct wall revoked;       /* enrolled is false then, until it enrols again */
 };
 typedef enum rc catalogue_peer_visit(void *ctx, const struct catalogue_peer *p, struct error *e);
 
@@ -68,6 +70,12 @@ enum rc catalogue_peer_find(struct catalogue *c, enum certificate_role role, con
                             catalogue_peer_visit *visit, void *ctx, struct error *e);
 enum rc catalogue_peer_each(struct catalogue *c, enum certificate_role role,
                             catalogue_peer_visit *visit, void *ctx, struct error *e);
+/* Its certificate and its open token count no more; an operator's role is gone.  An agent's sources stay, withdrawn. */
+enum rc catalogue_peer_revoke(struct catalogue *c, enum certificate_role role, const char *name,
+                              struct wall now, struct error *e);
+/* RC_NOT_FOUND when there is no operator of that name. */
+enum rc catalogue_operator_role(struct catalogue *c, const char *name, const char *operator_role,
+                                struct error *e);
 enum rc catalogue_tokens_open(struct catalogue *c, struct wall now, bool *out, struct error *e);
 
 /* ---- sources, as the agents declared them last (catalogue_source.c) */

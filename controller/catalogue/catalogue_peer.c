@@ -5,7 +5,7 @@
 
 #define COLUMNS                                                                                      \
     "role, name, enrolled, added, enrolled_at, last_seen, certificate_until, token_until, version, " \
-    "system, address, signing, receiving, token, clock_offset, certificate"
+    "system, address, signing, receiving, token, clock_offset, certificate, operator_role, revoked"
 
 static struct catalogue_peer
 peer_of(struct sql *rows)
@@ -23,6 +23,8 @@ peer_of(struct sql *rows)
         .system = sql_text(rows, 9),
         .address = sql_text(rows, 10),
         .clock_offset_ns = sql_int(rows, 14),
+        .operator_role = sql_text(rows, 16),
+        .revoked = catalogue_wall(rows, 17),
     };
     sql_bytes(rows, 11, p.signing.bytes, sizeof p.signing.bytes);
     sql_bytes(rows, 12, p.receiving.bytes, sizeof p.receiving.bytes);
@@ -143,7 +145,7 @@ catalogue_peer_enrolled(struct catalogue *c, enum certificate_role role, const c
     struct span r = span_of(receiving->bytes, sizeof receiving->bytes);
     return sql_run(c->db, e,
                    "UPDATE peer SET enrolled=1, enrolled_at=?, certificate_until=?, signing=?, "
-                   "receiving=?, certificate=? WHERE role=? AND name=?",
+                   "receiving=?, certificate=?, revoked=0 WHERE role=? AND name=?",
                    "iibbbit", now.ns, until.ns, &s, &r, &spki, (int64_t)role, name);
 }
 
@@ -165,6 +167,35 @@ catalogue_peer_met(struct catalogue *c, enum certificate_role role, const char *
 {
     return sql_run(c->db, e, "UPDATE peer SET last_seen=? WHERE role=? AND name=?", "iit", now.ns,
                    (int64_t)role, name);
+}
+
+static enum rc
+is_there(void *ctx, const struct catalogue_peer *p, struct error *e)
+{
+    (void)ctx, (void)p, (void)e;
+    return RC_OK;
+}
+
+enum rc
+catalogue_peer_revoke(struct catalogue *c, enum certificate_role role, const char *name,
+                      struct wall now, struct error *e)
+{
+    TRY(catalogue_peer_find(c, role, name, is_there, NULL, e));
+    /* First, and alone: whatever else fails, the certificate counts no more. */
+    TRY(sql_run(c->db, e,
+                "UPDATE peer SET enrolled=0, revoked=?, token=NULL, token_until=0, "
+                "operator_role='' WHERE role=? AND name=?",
+                "iit", now.ns, (int64_t)role, name));
+    return role == CERTIFICATE_AGENT ? catalogue_sources_set(c, name, NULL, 0, e) : RC_OK;
+}
+
+enum rc
+catalogue_operator_role(struct catalogue *c, const char *name, const char *operator_role,
+                        struct error *e)
+{
+    TRY(catalogue_peer_find(c, CERTIFICATE_OPERATOR, name, is_there, NULL, e));
+    return sql_run(c->db, e, "UPDATE peer SET operator_role=? WHERE role=? AND name=?", "tit",
+                   operator_role, (int64_t)CERTIFICATE_OPERATOR, name);
 }
 
 enum rc

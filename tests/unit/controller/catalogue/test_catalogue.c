@@ -42,6 +42,7 @@ static const char version_1[] =
     "CREATE INDEX archive_of ON archive (agent, source, full);"
     "CREATE TABLE chain (host TEXT PRIMARY KEY, sequence INTEGER NOT NULL, name BLOB NOT NULL) WITHOUT ROWID;"
     "INSERT INTO peer (role, name, enrolled, added) VALUES (1, 'imap1', 1, 5);"
+    "INSERT INTO peer (role, name, enrolled, added) VALUES (2, 'ada', 1, 5);"
     "INSERT INTO full VALUES (7, 1, 10, 20, 30, 1, 2, 3, zeroblob(32));"
     "PRAGMA user_version = 1";
 
@@ -76,6 +77,15 @@ take_peer(void *ctx, const struct catalogue_peer *p, struct error *e)
     return RC_OK;
 }
 
+/* There were no roles then: every operator could do everything. */
+static enum rc
+check_is_admin(void *ctx, const struct catalogue_peer *p, struct error *e)
+{
+    (void)ctx, (void)e;
+    assert_string_equal(p->operator_role, "admin");
+    return RC_OK;
+}
+
 static void
 version_1_is_lifted_and_loses_nothing(void **state)
 {
@@ -92,6 +102,9 @@ version_1_is_lifted_and_loses_nothing(void **state)
     CHECK_OK(catalogue_peer_find(k->catalogue, CERTIFICATE_AGENT, "imap1", take_peer, &added, &e),
              &e);
     assert_int_equal(added, 5);
+    CHECK_OK(
+        catalogue_peer_find(k->catalogue, CERTIFICATE_OPERATOR, "ada", check_is_admin, NULL, &e),
+        &e);
     CHECK_OK(catalogue_full_newest(k->catalogue, &newest, &e), &e);
     assert_int_equal(newest, 7);
     catalogue_kit_reopen(k); /* and once is enough */

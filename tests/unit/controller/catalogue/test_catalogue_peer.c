@@ -1,6 +1,7 @@
 /* test_catalogue_peer.c -- tokens open and burn once; a certificate is replaced, never doubled. */
 #include "controller/catalogue/catalogue.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "tests/support/catalogue_kit.h"
@@ -176,12 +177,69 @@ everything_known_survives_reopen(void **state)
     CHECK_RC(catalogue_peer_find(k->catalogue, AGENT, "imap2", copy_peer, NULL, &e), RC_NOT_FOUND);
 }
 
+static enum rc
+expect_role(void *ctx, const struct catalogue_peer *p, struct error *e)
+{
+    (void)e;
+    assert_string_equal(p->operator_role, ctx);
+    return RC_OK;
+}
+
+static void
+must_have_role(struct catalogue_kit *k, const char *name, const char *role)
+{
+    struct error e = ERROR_INIT;
+    char wanted[16];
+    (void)snprintf(wanted, sizeof wanted, "%s", role);
+    CHECK_OK(catalogue_peer_find(k->catalogue, CERTIFICATE_OPERATOR, name, expect_role, wanted, &e),
+             &e);
+}
+
+static void
+operator_has_no_role_until_one_is_given(void **state)
+{
+    struct catalogue_kit *k = *state;
+    struct error e = ERROR_INIT;
+    CHECK_RC(catalogue_operator_role(k->catalogue, "ada", "viewer", &e), RC_NOT_FOUND);
+    CHECK_OK(catalogue_peer_invite(k->catalogue, CERTIFICATE_OPERATOR, "ada", false, &secret, until,
+                                   now, &e),
+             &e);
+    must_have_role(k, "ada", "");
+    CHECK_OK(catalogue_operator_role(k->catalogue, "ada", "viewer", &e), &e);
+    must_have_role(k, "ada", "viewer");
+    CHECK_OK(catalogue_peer_revoke(k->catalogue, CERTIFICATE_OPERATOR, "ada", later, &e), &e);
+    must_have_role(k, "ada", "");
+}
+
+static void
+revoked_peer_has_neither_certificate_nor_token(void **state)
+{
+    struct catalogue_kit *k = *state;
+    struct error e = ERROR_INIT;
+    CHECK_RC(catalogue_peer_revoke(k->catalogue, AGENT, "imap1", now, &e), RC_NOT_FOUND);
+    must_invite(k, "imap1", false, &secret);
+    must_enrol(k, "imap1", &first_certificate);
+    must_invite(k, "imap1", true, &secret);
+    CHECK_OK(catalogue_peer_revoke(k->catalogue, AGENT, "imap1", later, &e), &e);
+    assert_false(peer(k, "imap1").enrolled);
+    assert_int_equal(peer(k, "imap1").revoked.ns, later.ns);
+    assert_false(tokens_open(k, now));
+    CHECK_RC(burn(k, "imap1", &secret, now), RC_DENIED);
+
+    must_invite(k, "imap1", false, &other_secret); /* and it may come back */
+    must_enrol(k, "imap1", &second_certificate);
+    assert_true(peer(k, "imap1").enrolled);
+    assert_int_equal(peer(k, "imap1").revoked.ns, 0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, catalogue_kit_begin, catalogue_kit_end)
 
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(operator_has_no_role_until_one_is_given),
+        TEST(revoked_peer_has_neither_certificate_nor_token),
         TEST(token_burns_once),
         TEST(zero_is_no_token),
         TEST(token_of_an_agent_is_none_of_an_operator),
