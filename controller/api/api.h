@@ -1,8 +1,8 @@
 /*
  * api.h -- what operators ask: one table of verbs, each with its request message and its answer.
  *
- * Every hub event that is not an agent's comes here.  The local socket (root) and operators' certificates may use all verbs;
- * a verb that is not in the table is refused.  Answers are made in an arena and sent at once; long work becomes a job.
+ * Every hub event that is not an agent's comes here.  controller/authority decides who may ask what: the local socket is
+ * root's, an operator's role is in the catalogue.  Answers are made in an arena and sent at once; long work becomes a job.
  *
  * Threads: one (the controller's loop).  Layer: controller/api.
  */
@@ -27,6 +27,8 @@ struct api_options {
     uint32_t token_seconds;
     /* Called when a token was made: the enrolment listener must be open. */
     void (*token_made)(void *ctx);
+    /* Called when a peer's certificate counts no more: its connections must end. */
+    void (*revoked)(void *ctx, enum certificate_role role, const char *name);
     /* Something else that status is to call a problem; "" when there is none.  Lives until the next call. */
     const char *(*problem)(void *ctx);
     void *ctx;
@@ -36,5 +38,7 @@ enum rc api_new(const struct api_options *options, struct api **out, struct erro
 void api_free(struct api *a);
 DEFINE_FREEP(api)
 void api_event(struct api *a, const struct hub_event *event);
+/* The operator's certificate counts no more: whoever is connected with it is closed. */
+void api_cut(struct api *a, const char *operator);
 
 #endif

@@ -6,11 +6,29 @@
 #include "common/base/limits.h"
 #include "common/base/text.h"
 #include "controller/api/api.h"
+#include "controller/authority/authority.h"
 #include "controller/restore/archive.h"
 #include "proto/message.h"
 
+/* Who is connected from afar, and who started which job: enough of both for all there can be. */
+enum { API_PRESENT_MAX = HUB_PEERS, API_STARTED_KEPT = 2 * JOBS_KEPT };
+
+struct api_present {
+    uint64_t peer; /* 0: a free place */
+    char name[CERTIFICATE_NAME_MAX + 1];
+};
+
+struct api_started {
+    uint64_t job;
+    bool local;
+    char who[CERTIFICATE_NAME_MAX + 1];
+};
+
 struct api {
     struct api_options options;
+    struct api_present present[API_PRESENT_MAX];
+    struct api_started started_jobs[API_STARTED_KEPT]; /* a ring */
+    size_t next_started;
     struct wall started;
     struct tree_reader *reader; /* over the vault; remembers the blobs it opened last */
     /* The archive that was browsed last. */
@@ -25,11 +43,14 @@ struct api_call {
     const ProtobufCMessage *request; /* of the type in the table; NULL for Empty */
     const ProtobufCMessage *reply;   /* set by the verb; lives in the arena */
     const char *who;                 /* "root" or the operator's name */
-    bool local;                      /* root on this machine, through the local socket */
-    const char *remedy;              /* set by the verb when it fails and knows one */
+    enum authority_role role;
+    bool local;         /* root on this machine, through the local socket */
+    const char *remedy; /* set by the verb when it fails and knows one */
 };
 
 typedef enum rc api_verb(struct api_call *call, struct error *e);
+/* Whose is what the request is about? */
+typedef enum authority_object api_object(const struct api_call *call);
 
 /* RC_NO_MEMORY when the arena is full: the answer would be too large. */
 #define API_NEW(call, type) ((type *)arena_alloc((call)->arena, sizeof(type)))
@@ -44,9 +65,14 @@ struct api_list {
 };
 enum rc api_push(struct api_call *call, struct api_list *list, void *item, struct error *e);
 
-api_verb api_status, api_agent_add, api_agent_list, api_operator_add, api_operator_list,
-    api_source_list, api_source_forget, api_cycle_start, api_cycle_status, api_cycle_cancel,
-    api_cycle_list, api_full_list, api_full_show, api_full_ls, api_full_cat, api_full_verify,
-    api_restore_files, api_vault_verify, api_vault_stats, api_job_status, api_job_cancel;
+/* The asker started this job, so it is his to cancel. */
+void api_job_started(struct api_call *call, uint64_t job);
+api_object api_whose_job, api_whose_disk;
+
+api_verb api_agent_revoke, api_operator_revoke, api_operator_role, api_status, api_agent_add,
+    api_agent_list, api_operator_add, api_operator_list, api_source_list, api_source_forget,
+    api_cycle_start, api_cycle_status, api_cycle_cancel, api_cycle_list, api_full_list,
+    api_full_show, api_full_ls, api_full_cat, api_full_verify, api_restore_files, api_vault_verify,
+    api_vault_stats, api_job_status, api_job_cancel;
 
 #endif

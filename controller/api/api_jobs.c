@@ -9,6 +9,7 @@ reply_job(struct api_call *call, uint64_t job, struct error *e)
         return error_set(e, RC_NO_MEMORY, "job");
     koffer__job_ref__init(reply);
     reply->job = job;
+    api_job_started(call, job);
     call->reply = &reply->base;
     return RC_OK;
 }
@@ -47,13 +48,6 @@ api_restore_files(struct api_call *call, struct error *e)
 {
     const Koffer__RestoreRequest *request = (const Koffer__RestoreRequest *)call->request;
     uint64_t job;
-    /* The controller writes as root: where on its own disk is for root there to say.  An agent has its restore roots. */
-    if (!call->local && request->agent[0] == '\0') {
-        call->remedy = "restore through an agent (--on AGENT), or as root on the controller's host";
-        return error_set(
-            e, RC_DENIED,
-            "an operator on another machine cannot restore to the controller's own disk");
-    }
     TRY(jobs_restore(call->api->options.jobs, request, &job, e));
     return reply_job(call, job, e);
 }

@@ -2,60 +2,7 @@
 #include <stdio.h>
 
 #include "common/base/log.h"
-#include "common/crypto/digest.h"
-#include "common/crypto/token.h"
 #include "controller/api/api_internal.h"
-
-/* ---- tokens */
-
-static enum rc
-invite(struct api_call *call, enum certificate_role role, struct error *e)
-{
-    const struct api_options *o = &call->api->options;
-    const Koffer__NameRequest *request = (const Koffer__NameRequest *)call->request;
-    struct wall now = clock_wall();
-    struct wall until = {now.ns + (int64_t)o->token_seconds * CLOCK_NS_PER_SECOND};
-    struct token token = {.identity = {.role = role},
-                          .expiry = (uint64_t)(until.ns / CLOCK_NS_PER_SECOND),
-                          .spki = *o->spki};
-    struct id hash;
-    Koffer__Token *reply = API_NEW(call, Koffer__Token);
-    char *text = arena_alloc(call->arena, TOKEN_TEXT_SIZE);
-    if (reply == NULL || text == NULL)
-        return error_set(e, RC_NO_MEMORY, "token");
-
-    TRY(text_check_name(role == CERTIFICATE_AGENT ? "host name" : "operator name", request->name,
-                        e));
-    TRY(keys_random(token.secret.bytes, ID_SIZE, e));
-    (void)snprintf(token.identity.name, sizeof token.identity.name, "%s", request->name);
-    (void)snprintf(token.controller, sizeof token.controller, "%s", o->controller);
-    (void)snprintf(token.url, sizeof token.url, "%s", o->enroll_url);
-    TRY(digest_sha256(span_of(token.secret.bytes, ID_SIZE), &hash, e));
-    TRY(catalogue_peer_invite(o->catalogue, role, request->name, request->replace, &hash, until,
-                              now, e));
-    TRY(token_encode(&token, text, e));
-    o->token_made(o->ctx);
-    log_info("token made", LOG_TEXT("for", request->name), LOG_TEXT("by", call->who));
-
-    koffer__token__init(reply);
-    reply->token = text;
-    reply->expires = until.ns;
-    reply->enroll_url = api_text(call, o->enroll_url);
-    call->reply = &reply->base;
-    return RC_OK;
-}
-
-enum rc
-api_agent_add(struct api_call *call, struct error *e)
-{
-    return invite(call, CERTIFICATE_AGENT, e);
-}
-
-enum rc
-api_operator_add(struct api_call *call, struct error *e)
-{
-    return invite(call, CERTIFICATE_OPERATOR, e);
-}
 
 /* ---- lists */
 
@@ -86,7 +33,7 @@ agent_state(const struct api *a, const struct catalogue_peer *p, struct wall now
         return "connected";
     if (p->enrolled)
         return p->last_seen.ns != 0 ? "lost" : "enrolled";
-    return p->token_until.ns > now.ns ? "waiting" : "expired";
+    return p->token_until.ns > now.ns ? "waiting" : p->revoked.ns != 0 ? "revoked" : "expired";
 }
 
 static enum rc
@@ -142,7 +89,9 @@ add_operator(void *ctx, const struct catalogue_peer *p, struct error *e)
     out->name = api_text(l->call, p->name);
     out->state = message_text(p->enrolled                     ? "enrolled"
                               : p->token_until.ns > l->now.ns ? "waiting"
+                              : p->revoked.ns != 0            ? "revoked"
                                                               : "expired");
+    out->role = api_text(l->call, p->operator_role);
     out->enrolled = p->enrolled_at.ns;
     out->last_seen = p->last_seen.ns;
     out->certificate_until = p->certificate_until.ns;
@@ -274,7 +223,8 @@ look_at_source(void *ctx, const struct catalogue_source *src, struct error *e)
     if (src->withdrawn)
         return api_push(call, &s->problems.list,
                         arena_printf(call->arena,
-                                     "source %s.%s is no longer in the configuration of its agent; "
+                                     "source %s.%s is no longer in the configuration of its agent, "
+                                     "or that was revoked; "
                                      "if that is meant: koffer source forget %s.%s",
                                      src->agent, src->name, src->agent, src->name),
                         e);

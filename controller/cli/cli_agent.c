@@ -42,6 +42,12 @@ list(struct cli *cli, struct error *e)
     return table_print(t, stdout, e);
 }
 
+static enum rc
+take_away(struct cli *cli, struct error *e)
+{
+    return cli_peer_revoke(cli, KOFFER__MESSAGE_TYPE__AGENT_REVOKE, "agent", e);
+}
+
 static void
 print_agent(const Koffer__Agent *a)
 {
@@ -98,6 +104,15 @@ const struct cli_command cli_agent_commands[] = {
      .verb = "list",
      .help = "List the agents: enrolled, connected, lost, or waiting for their host to enrol.",
      .run = list},
+    {.noun = "agent",
+     .verb = "revoke",
+     .arguments = "NAME",
+     .least = 1,
+     .most = 1,
+     .help = "Take a host's certificate away: its connections are closed at once, and it cannot "
+             "come back until it enrols again. Its fulls stay and can be restored; its sources are "
+             "missed by every cycle until they are forgotten.",
+     .run = take_away},
     {.noun = "agent",
      .verb = "show",
      .arguments = "NAME",

@@ -14,7 +14,7 @@ add(struct cli *cli, struct error *e)
 static enum rc
 list(struct cli *cli, struct error *e)
 {
-    static const char *const titles[] = {"OPERATOR",  "STATE",       "ENROLLED",
+    static const char *const titles[] = {"OPERATOR",  "ROLE",        "STATE", "ENROLLED",
                                          "LAST SEEN", "CERTIFICATE", NULL};
     CLEANUP(message_freep) ProtobufCMessage *reply = NULL;
     CLEANUP(table_freep) struct table *t = NULL;
@@ -27,6 +27,7 @@ list(struct cli *cli, struct error *e)
     for (size_t i = 0; i < operators->n_operators; i++) {
         const Koffer__Operator *o = operators->operators[i];
         table_put(t, "%s", o->name);
+        table_put(t, "%s", o->role[0] == '\0' ? "-" : o->role);
         table_put(t, "%s", o->state);
         table_put_time(t, o->enrolled);
         table_put_time(t, o->last_seen);
@@ -34,6 +35,41 @@ list(struct cli *cli, struct error *e)
     }
     return table_print(t, stdout, e);
 }
+
+static enum rc
+take_away(struct cli *cli, struct error *e)
+{
+    return cli_peer_revoke(cli, KOFFER__MESSAGE_TYPE__OPERATOR_REVOKE, "operator", e);
+}
+
+static enum rc
+role(struct cli *cli, struct error *e)
+{
+    CLEANUP(message_freep) ProtobufCMessage *reply = NULL;
+    Koffer__NameRequest request;
+    koffer__name_request__init(&request);
+    request.name = message_text(cli->arguments[0]);
+    request.role = message_text(cli->arguments[1]);
+    TRY(cli_call(cli, KOFFER__MESSAGE_TYPE__OPERATOR_ROLE, &request.base,
+                 &koffer__empty__descriptor, &reply, e));
+    if (cli->json)
+        return cli_json_print(reply, e);
+    (void)printf("operator '%s' has the role %s now\n", CLI_SAFE(cli->arguments[0]),
+                 CLI_SAFE(cli->arguments[1]));
+    return RC_OK;
+}
+
+#define ROLES                                                                                      \
+    "viewer (look), operator (also start and cancel cycles, verify), restore (look, also into "    \
+    "fulls, and restore through agents), or admin (everything)"
+
+static const struct cli_option add_options[] = {
+    {.name = "role", .argument = "ROLE", .help = "What the operator may do: " ROLES "."},
+    {.name = "replace",
+     .help = "Allow a name that is enrolled already; its old certificate ends when the new one is "
+             "issued. Its role stays unless --role is given."},
+    {.name = NULL},
+};
 
 static const struct cli_option enroll_options[] = {
     {.name = "replace", .help = "Replace the certificate that is there."},
@@ -46,7 +82,7 @@ const struct cli_command cli_operator_commands[] = {
      .arguments = "NAME",
      .least = 1,
      .most = 1,
-     .options = cli_peer_add_options,
+     .options = add_options,
      .help = "Print a token with which an operator on another machine gets a certificate, once. "
              "There 'koffer operator enroll' reads it from its standard input.",
      .run = add},
@@ -59,7 +95,23 @@ const struct cli_command cli_operator_commands[] = {
      .run = cli_operator_enroll},
     {.noun = "operator",
      .verb = "list",
-     .help = "List the operators with certificates.",
+     .help = "List the operators, their roles and certificates.",
      .run = list},
+    {.noun = "operator",
+     .verb = "revoke",
+     .arguments = "NAME",
+     .least = 1,
+     .most = 1,
+     .help = "Take an operator's certificate and role away; open connections are closed at once.",
+     .run = take_away},
+    {.noun = "operator",
+     .verb = "role",
+     .arguments = "NAME ROLE",
+     .least = 2,
+     .most = 2,
+     .help =
+         "Give an operator another role: " ROLES ". It counts from the next request on. Who was "
+         "an operator before there were roles is an admin.",
+     .run = role},
     {.noun = NULL},
 };

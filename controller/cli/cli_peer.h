@@ -8,6 +8,9 @@
 
 extern const struct cli_option cli_peer_add_options[];
 
+/* Takes the certificate of the peer in the first argument away. */
+enum rc cli_peer_revoke(struct cli *cli, uint16_t type, const char *what, struct error *e);
+
 /* Asks for a token for the name in the first argument and says which command takes it. */
 enum rc cli_peer_add(struct cli *cli, uint16_t type, const char *enroll, struct error *e);
 

@@ -54,6 +54,7 @@ struct choice {
     size_t selected;
     bool *matched;    /* per selector */
     bool has_sources; /* of the agent being looked at */
+    bool revoked;     /* it is */
 };
 
 static enum rc
@@ -102,10 +103,11 @@ choose_source(void *ctx, const struct catalogue_source *from, struct error *e)
         s->state = CYCLE_SOURCE_FAILED;
         s->finished = choice->cycle->started;
         (void)snprintf(s->problem, sizeof s->problem,
-                       "it is no longer in the configuration of its agent");
-        (void)snprintf(s->remedy, sizeof s->remedy,
-                       "put it back there, or run 'koffer source forget %s.%s' if that is meant",
-                       s->agent, s->source);
+                       choice->revoked ? "its agent was revoked"
+                                       : "it is no longer in the configuration of its agent");
+        (void)snprintf(
+            s->remedy, sizeof s->remedy, "%s, or run 'koffer source forget %s.%s' if that is meant",
+            choice->revoked ? "enrol the agent anew" : "put it back there", s->agent, s->source);
     }
     return RC_OK;
 }
@@ -140,12 +142,15 @@ static enum rc
 choose_agent(void *ctx, const struct catalogue_peer *p, struct error *e)
 {
     struct agents *agents = ctx;
-    if (!p->enrolled)
+    if (!p->enrolled && p->revoked.ns == 0)
         return RC_OK;
     agents->choice.has_sources = false;
+    agents->choice.revoked = !p->enrolled;
     TRY(catalogue_source_each(agents->runner->options.catalogue, p->name, choose_source,
                               &agents->choice, e));
-    return agents->choice.has_sources ? RC_OK : add_silent_agent(&agents->choice, p->name, e);
+    return agents->choice.has_sources || !p->enrolled
+               ? RC_OK
+               : add_silent_agent(&agents->choice, p->name, e);
 }
 
 enum rc

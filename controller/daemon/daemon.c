@@ -72,12 +72,55 @@ on_lost(void *ctx, const char *agent)
     jobs_agent_lost(d->jobs, agent);
 }
 
+/* Whatever is open with a certificate that counts no more ends now. */
+static void
+cut(const struct daemon *d, enum certificate_role role, const char *name, const char *why)
+{
+    if (role == CERTIFICATE_AGENT) {
+        data_cut(d->data, name);
+        fleet_cut(d->fleet, name, why);
+    } else {
+        api_cut(d->api, name);
+    }
+}
+
 static void
 on_enrolled(void *ctx, enum certificate_role role, const char *name)
 {
+    cut(ctx, role, name, "enrolled anew");
+}
+
+static void
+on_revoked(void *ctx, enum certificate_role role, const char *name)
+{
+    cut(ctx, role, name, "revoked");
+}
+
+/* ---- a data stream's thread asks whether its peer still counts */
+
+struct admission {
+    struct catalogue *catalogue;
+    const struct tls_peer *peer;
+    struct error e;
+    enum rc rc;
+};
+
+static void
+admit_on_the_loop(void *ctx)
+{
+    struct admission *a = ctx;
+    a->rc = fleet_admit(a->catalogue, a->peer, &a->e);
+}
+
+static enum rc
+admit(void *ctx, const struct tls_peer *peer, struct error *e)
+{
     const struct daemon *d = ctx;
-    if (role == CERTIFICATE_AGENT) /* an operator's connection is looked at with each request */
-        fleet_enrolled(d->fleet, name);
+    struct admission a = {.catalogue = d->catalogue, .peer = peer, .e = ERROR_INIT};
+    TRY(mailbox_call(d->mailbox, admit_on_the_loop, &a, e));
+    if (a.rc != RC_OK)
+        *e = a.e;
+    return a.rc;
 }
 
 static void
@@ -139,7 +182,12 @@ open_services(struct daemon *d, struct error *e)
     TRY(hub_open(&d->hub, e));
     TRY(mailbox_new(wake, d, &d->mailbox, e));
     const struct data_options data = {
-        .vault = d->vault, .url = s->data_listen, .identity = &d->identity};
+        .vault = d->vault,
+        .url = s->data_listen,
+        .identity = &d->identity,
+        .admit = admit,
+        .ctx = d,
+    };
     TRY(data_open(&data, &d->data, e));
     const struct cycle_options cycles = {
         .catalogue = d->catalogue,
@@ -208,6 +256,7 @@ open_fleet(struct daemon *d, struct error *e)
         .spki = &d->store.certificate.spki,
         .token_seconds = (uint32_t)d->settings->token_seconds,
         .token_made = token_made,
+        .revoked = on_revoked,
         .problem = own_problem,
         .ctx = d,
     };

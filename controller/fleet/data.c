@@ -8,6 +8,8 @@
 #include "common/base/text.h"
 #include "common/base/wire.h"
 #include "common/crypto/keys.h"
+#include "controller/authority/authority.h"
+#include "controller/fleet/data_reach.h"
 
 enum { DATA_VERSION = 1, HAVE_MAX = 1024, JOBS_MAX = 256 };
 
@@ -15,6 +17,7 @@ struct expected {
     uint64_t job;
     struct id token;
     enum data_direction direction;
+    struct id root; /* of a restore; zeros: nothing may be fetched yet */
     char agent[CERTIFICATE_NAME_MAX + 1];
     bool used;
     struct stream *stream; /* while it is served; borrowed */
@@ -22,6 +25,7 @@ struct expected {
 
 struct data {
     struct vault *vault;
+    struct data_options options;
     struct stream_listener *listener;
     pthread_mutex_t lock;
     struct expected jobs[JOBS_MAX]; /* job 0: free */
@@ -33,6 +37,7 @@ struct service {
     struct stream *stream;
     struct vault_session *session; /* captures */
     struct expected job;
+    struct data_reach *reach; /* restores */
     struct buffer payload, blob;
 };
 
@@ -77,6 +82,47 @@ data_forget(struct data *d, uint64_t job)
     (void)pthread_mutex_unlock(&d->lock);
 }
 
+void
+data_restrict(struct data *d, uint64_t job, const struct id *root)
+{
+    (void)pthread_mutex_lock(&d->lock);
+    struct expected *place = job == 0 ? NULL : find(d, job);
+    if (place != NULL)
+        place->root = *root;
+    (void)pthread_mutex_unlock(&d->lock);
+}
+
+void
+data_cut(struct data *d, const char *agent)
+{
+    for (size_t i = 0; i < JOBS_MAX; i++) {
+        (void)pthread_mutex_lock(&d->lock);
+        uint64_t job = text_equal(d->jobs[i].agent, agent) ? d->jobs[i].job : 0;
+        (void)pthread_mutex_unlock(&d->lock);
+        data_forget(d, job); /* 0: none */
+    }
+}
+
+/* ---- may it? */
+
+static enum rc
+check_authority(const struct service *s, enum stream_type type, const struct expected *job,
+                enum authority_object object, struct error *e)
+{
+    const struct tls_peer *peer = stream_peer(s->stream);
+    bool agent = peer->verified && peer->identity.role == CERTIFICATE_AGENT;
+    return authority_check(
+        &(struct authority_question){
+            .role = agent ? AUTHORITY_AGENT : AUTHORITY_NOBODY,
+            .who = peer->identity.name,
+            .channel = AUTHORITY_DATA,
+            .verb = (uint16_t)type,
+            .object = object,
+            .grant = job->direction == DATA_CAPTURE ? AUTHORITY_CAPTURE : AUTHORITY_RESTORING,
+        },
+        e);
+}
+
 /* Whose stream is this?  Fills s->job and marks the token used. */
 static enum rc
 claim(struct service *s, uint64_t job, const struct id *token, struct error *e)
@@ -87,10 +133,10 @@ claim(struct service *s, uint64_t job, const struct id *token, struct error *e)
     struct expected *place = job == 0 ? NULL : find(s->data, job);
     if (place == NULL || !keys_equal(place->token.bytes, token->bytes, ID_SIZE) || place->used)
         rc = error_set(e, RC_DENIED, "no data stream is expected with this token");
-    else if (!peer->verified || peer->identity.role != CERTIFICATE_AGENT ||
-             !text_equal(peer->identity.name, place->agent))
-        rc = error_set(e, RC_DENIED, "job %llu belongs to agent '%s', not to '%s'",
-                       (unsigned long long)job, place->agent, peer->identity.name);
+    else
+        rc = check_authority(
+            s, STREAM_HELLO, place,
+            text_equal(peer->identity.name, place->agent) ? AUTHORITY_OWN : AUTHORITY_OTHERS, e);
     if (rc == RC_OK) {
         place->used = true;
         place->stream = s->stream;
@@ -123,6 +169,8 @@ hello(struct service *s, struct error *e)
         return error_set(e, RC_PROTOCOL, "a data stream must begin with HELLO");
     if (version != DATA_VERSION)
         return error_set(e, RC_UNSUPPORTED, "data stream version %u", version);
+    if (s->data->options.admit != NULL)
+        TRY(s->data->options.admit(s->data->options.ctx, stream_peer(s->stream), e));
     TRY(claim(s, job, &token, e));
 
     uint8_t epoch[8];
@@ -184,7 +232,10 @@ answer_get(struct service *s, struct error *e)
     struct id id = wire_id(&r);
     if (!wire_done(&r))
         return error_set(e, RC_PROTOCOL, "GET with %zu bytes", s->payload.len);
+    TRY(check_authority(s, STREAM_GET, &s->job,
+                        data_reach_holds(s->reach, &id) ? AUTHORITY_OWN : AUTHORITY_OTHERS, e));
     TRY(vault_get(s->data->vault, &id, &s->blob, e));
+    TRY(data_reach_served(s->reach, buffer_span(&s->blob), e));
     const struct span parts[] = {span_of(id.bytes, ID_SIZE), buffer_span(&s->blob)};
     return stream_send(s->stream, STREAM_BLOB, parts, 2, e);
 }
@@ -202,9 +253,12 @@ serve(struct service *s, struct error *e)
     TRY(hello(s, e));
     if (s->job.direction == DATA_CAPTURE)
         TRY(vault_session_begin(s->data->vault, &s->session, e));
+    else
+        TRY(data_reach_new(&s->job.root, &s->reach, e));
     for (;;) {
         enum stream_type type;
         TRY(stream_receive(s->stream, &type, &s->payload, e));
+        TRY(check_authority(s, type, &s->job, AUTHORITY_OWN, e));
         if (verbs[s->job.direction][type] == NULL)
             return error_set(e, RC_DENIED, "frame type %d is not for this job", (int)type);
         TRY(verbs[s->job.direction][type](s, e));
@@ -230,6 +284,7 @@ accepted(void *ctx, struct stream *stream)
     }
     unclaim(&s);
     vault_session_free(s.session);
+    data_reach_free(s.reach);
     buffer_free(&s.payload);
     buffer_free(&s.blob);
     stream_close(stream);
@@ -242,6 +297,7 @@ data_open(const struct data_options *options, struct data **out, struct error *e
     if (d == NULL)
         return error_set(e, RC_NO_MEMORY, "data streams");
     d->vault = options->vault;
+    d->options = *options;
     (void)pthread_mutex_init(&d->lock, NULL);
     const struct stream_listen_options listen = {.url = options->url,
                                                  .identity = options->identity,

@@ -5,8 +5,9 @@
  *     TRY(data_expect(data, job, "imap1", DATA_CAPTURE, token, e));   // before the agent is told
  *     data_forget(data, job);                                     // the job is over: cuts its stream
  *
- * A capture job may ask "have?" and put; a restore job may only get.  A connection whose certificate is not the
- * job's agent, or whose token is wrong or used, is refused and logged.
+ * A capture job may ask "have?" and put; a restore job may only get, and only what its root reaches (data_reach.h).  A
+ * connection whose certificate is not the job's agent or counts no more, or whose token is wrong or used, is refused and
+ * logged.
  *
  * Threads: any (streams run on their own).  Layer: controller/fleet.
  */
@@ -26,6 +27,9 @@ struct data_options {
     struct vault *vault; /* borrowed */
     const char *url;
     const struct tls_identity *identity;
+    /* NULL, or asked on a stream's thread: does this certificate still count? */
+    enum rc (*admit)(void *ctx, const struct tls_peer *peer, struct error *e);
+    void *ctx;
 };
 enum rc data_open(const struct data_options *options, struct data **out, struct error *e);
 void data_close(struct data *d); /* cuts all streams */
@@ -38,6 +42,10 @@ enum rc data_port(const struct data *d, unsigned *out, struct error *e);
 /* Makes a token for the job, good for one connection. */
 enum rc data_expect(struct data *d, uint64_t job, const char *agent, enum data_direction direction,
                     struct id *token, struct error *e);
+/* A restore may fetch what this root reaches; until it is told, nothing. */
+void data_restrict(struct data *d, uint64_t job, const struct id *root);
 void data_forget(struct data *d, uint64_t job);
+/* The agent's certificate counts no more: its streams are cut, and its tokens are good for nothing. */
+void data_cut(struct data *d, const char *agent);
 
 #endif

@@ -8,6 +8,7 @@
 #include "common/base/log.h"
 #include "common/base/text.h"
 #include "common/crypto/digest.h"
+#include "controller/authority/authority.h"
 #include "proto/enroll.h"
 #include "proto/frame.h"
 #include "proto/message.h"
@@ -139,6 +140,11 @@ judge(struct question *q, struct error *e)
     else
         return error_set(e, RC_DENIED, "nobody can enrol as '%.40s'", q->request->role);
     TRY(check_proof(q, role, &token, e));
+    TRY(authority_check(&(struct authority_question){.role = AUTHORITY_ENROLLER,
+                                                     .who = q->request->name,
+                                                     .verb = KOFFER__MESSAGE_TYPE__ENROLL,
+                                                     .object = AUTHORITY_OWN},
+                        e));
     /* Burnt before the certificate is made: a crash in between costs a token, not a second certificate. */
     TRY(catalogue_peer_burn(q->server->options.catalogue, role, q->request->name, &token, now, e));
     return issue(q, role, now, e);

@@ -6,10 +6,13 @@
 #include "common/base/limits.h"
 #include "common/base/log.h"
 #include "common/base/text.h"
+#include "controller/authority/authority.h"
 #include "controller/fleet/fleet_reply.h"
 #include "proto/message.h"
 
 enum { PROTOCOL = 1, AGENTS_MAX = 1024, SOURCES_MAX = 256, JOBS_MAX = 256 };
+/* As many orders are remembered with their agent: more than can be on their way. */
+enum { ORDERS_KEPT = 1024 };
 /* TLS and records tolerate more, but a cut across hosts means nothing when clocks differ this much. */
 #define CLOCK_TOLERANCE_NS (5 * CLOCK_NS_PER_SECOND)
 
@@ -21,8 +24,15 @@ struct agent {
     char problem[160];
 };
 
+struct order {
+    uint64_t job;
+    const struct agent *agent;
+};
+
 struct fleet {
     struct fleet_options options;
+    struct order orders[ORDERS_KEPT]; /* the newest, in a ring */
+    size_t next_order;
     struct agent *agents[AGENTS_MAX];
     size_t count;
     uint64_t next_job;
@@ -132,6 +142,7 @@ fleet_order(struct fleet *f, const char *name, const Koffer__StepOrder *order, s
     const struct agent *a = by_name(f, name);
     if (a == NULL || a->peer == 0 || !a->greeted)
         return error_set(e, RC_AGAIN, "agent '%s' is not connected", name);
+    f->orders[f->next_order++ % ORDERS_KEPT] = (struct order){order->job, a};
     return send_to(f, a, KOFFER__MESSAGE_TYPE__STEP, order->job, &order->base, e);
 }
 
@@ -250,6 +261,30 @@ on_hello(struct fleet *f, struct agent *a, const struct hub_event *event, struct
 
 /* ---- what agents say later */
 
+/* A job that nobody remembers is its teller's: of an earlier controller, and so of no consequence. */
+static enum authority_object
+whose_job(const struct fleet *f, const struct agent *a, uint64_t job)
+{
+    for (size_t i = 0; i < ORDERS_KEPT; i++)
+        if (f->orders[i].agent != NULL && f->orders[i].job == job && f->orders[i].agent != a)
+            return AUTHORITY_OTHERS;
+    return AUTHORITY_OWN;
+}
+
+static enum rc
+check_authority(const struct agent *a, const struct hub_event *event, enum authority_object object,
+                struct error *e)
+{
+    bool answer = (event->frame.flags & FRAME_REPLY) != 0;
+    return authority_check(
+        &(struct authority_question){.role = AUTHORITY_AGENT,
+                                     .who = a->name,
+                                     .channel = answer ? AUTHORITY_ANSWER : AUTHORITY_REQUEST,
+                                     .verb = event->frame.type,
+                                     .object = object},
+        e);
+}
+
 static enum rc
 on_sources(struct fleet *f, struct agent *a, const struct hub_event *event, struct error *e)
 {
@@ -266,6 +301,8 @@ on_progress(struct fleet *f, struct agent *a, const struct hub_event *event, str
 {
     CLEANUP(message_freep) ProtobufCMessage *m = NULL;
     TRY(message_unpack(&koffer__progress__descriptor, event->frame.body, &m, e));
+    uint64_t job = ((const Koffer__Progress *)m)->job;
+    TRY(check_authority(a, event, whose_job(f, a, job), e));
     f->options.owner.progress(f->options.owner.ctx, a->name, (const Koffer__Progress *)m);
     return RC_OK;
 }
@@ -277,6 +314,8 @@ on_result(struct fleet *f, struct agent *a, const struct hub_event *event, struc
     Koffer__Empty empty;
     koffer__empty__init(&empty);
     TRY(message_unpack(&koffer__step_result__descriptor, event->frame.body, &m, e));
+    uint64_t job = ((const Koffer__StepResult *)m)->job;
+    TRY(check_authority(a, event, whose_job(f, a, job), e));
     /* Acknowledged first: what follows may order the next step. */
     TRY(fleet_reply(f->options.hub, event, &empty.base, e));
     f->options.owner.result(f->options.owner.ctx, a->name, (const Koffer__StepResult *)m);
@@ -287,6 +326,7 @@ on_result(struct fleet *f, struct agent *a, const struct hub_event *event, struc
 static enum rc
 on_order_reply(struct fleet *f, struct agent *a, const struct hub_event *event, struct error *e)
 {
+    TRY(check_authority(a, event, whose_job(f, a, event->frame.correlation), e));
     if ((event->frame.flags & FRAME_FAILURE) == 0)
         return RC_OK;
     CLEANUP(message_freep) ProtobufCMessage *m = NULL;
@@ -320,11 +360,12 @@ static const struct {
 static enum rc
 on_frame(struct fleet *f, struct agent *a, const struct hub_event *event, struct error *e)
 {
+    TRY(check_authority(a, event, AUTHORITY_OWN, e));
     for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++)
         if (handlers[i].type == event->frame.type && (a->greeted || handlers[i].before_hello))
             return handlers[i].handle(f, a, event, e);
-    return error_set(e, RC_DENIED, "an agent may not send messages of type %u%s", event->frame.type,
-                     a->greeted ? "" : " before its hello");
+    return error_set(e, RC_DENIED, "an agent may not send messages of type %u before its hello",
+                     event->frame.type);
 }
 
 static void
@@ -366,12 +407,12 @@ on_down(struct fleet *f, uint64_t peer)
 }
 
 void
-fleet_enrolled(struct fleet *f, const char *name)
+fleet_cut(struct fleet *f, const char *name, const char *why)
 {
     struct agent *a = by_name(f, name);
     if (a == NULL || a->peer == 0)
         return;
-    log_info("agent enrolled anew: its old connection ends", LOG_TEXT("agent", name));
+    log_info("an agent's connection ends", LOG_TEXT("agent", name), LOG_TEXT("why", why));
     hub_close_peer(f->options.hub, a->peer);
     let_go(f, a);
 }
@@ -383,7 +424,8 @@ accept_enrolled(void *ctx, const struct catalogue_peer *p, struct error *e)
     const struct tls_peer *peer = ctx;
     const char *role = certificate_role_name(p->role);
     if (!p->enrolled)
-        return error_set(e, RC_DENIED, "%s '%s' is not enrolled", role, p->name);
+        return error_set(e, RC_DENIED, "%s '%s' %s", role, p->name,
+                         p->revoked.ns != 0 ? "was revoked" : "is not enrolled");
     if (!id_is_zero(&p->certificate) && !id_equal(&p->certificate, &peer->spki))
         return error_set(e, RC_DENIED, "%s '%s' was enrolled anew: this certificate counts no more",
                          role, p->name);

@@ -54,8 +54,8 @@ enum rc fleet_event(struct fleet *f, const struct hub_event *event, bool *taken,
  */
 enum rc fleet_admit(struct catalogue *c, const struct tls_peer *peer, struct error *e);
 
-/* The agent has a new certificate: whoever is connected with the old one is closed, and its steps are lost. */
-void fleet_enrolled(struct fleet *f, const char *agent);
+/* The agent's certificate counts no more: whoever is connected with it is closed, and its steps are lost. */
+void fleet_cut(struct fleet *f, const char *agent, const char *why);
 
 bool fleet_is_connected(const struct fleet *f, const char *agent);
 size_t fleet_connected_count(const struct fleet *f);

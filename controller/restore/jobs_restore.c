@@ -170,6 +170,7 @@ order_restore(struct job *job, const struct archive_set *set, const struct recor
     TRY(archive_open_root(j->options.vault, set, archive, j->options.custody, &root, e));
     TRY(record_seal_root(vault_id(j->options.vault), &root, &receiver.key, 1, &sealed, e));
     TRY(data_expect(j->options.data, job->id, job->agent, DATA_RESTORE, &token, e));
+    data_restrict(j->options.data, job->id, &root.id);
 
     koffer__restore_order__init(&restore);
     restore.root_id = message_bytes(root.id.bytes, ID_SIZE);

@@ -10,7 +10,7 @@ def desk(cluster, koffer):
     """imap1 as the operator's machine."""
     host = cluster.hosts["imap1"]
     koffer.cycle()
-    token = koffer.json("operator", "add", "jane")["token"]
+    token = koffer.json("operator", "add", "jane", "--role", "admin")["token"]
     host.run(["/mnt/programs/koffer", "operator", "enroll"], input=token + "\n")
     return host
 

@@ -154,3 +154,10 @@ class Loopback:
 
     def json(self, *words, operator=None):
         return json.loads(self.cli("--json", *words, operator=operator))
+
+    def cycle(self, number=0):
+        """What `koffer cycle show` says; 0: the newest."""
+        return self.json("cycle", "show", *([number] if number else []))
+
+    def start_cycle(self):
+        return self.json("cycle", "start")["cycle"]

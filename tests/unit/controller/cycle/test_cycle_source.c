@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/base/text.h"
+#include "controller/catalogue/catalogue_internal.h"
 #include "controller/cycle/cycle_internal.h"
 #include "tests/support/catalogue_kit.h"
 
@@ -60,6 +61,38 @@ what_was_not_selected_is_skipped_and_still_listed(void **state)
     cycle_sources_free(&c);
 }
 
+static void
+what_a_revoked_agent_protected_is_missed_until_it_is_forgotten(void **state)
+{
+    static const struct catalogue_source mail = {
+        .name = "mail", .kind = "imap", .description = "", .required = true};
+    struct catalogue_kit *k = *state;
+    struct error e = ERROR_INIT;
+    struct cycle c = {.number = 1}, after = {.number = 2};
+    enrol(k, "imap1");
+    enrol(k, "imap2");
+    CHECK_OK(catalogue_sources_set(k->catalogue, "imap1", &mail, 1, &e), &e);
+    CHECK_OK(catalogue_sources_set(k->catalogue, "imap2", &mail, 1, &e), &e);
+    CHECK_OK(
+        sql_script(k->catalogue->db, "INSERT INTO archive VALUES (1, 'imap1', 'mail', 1, 0)", &e),
+        &e);
+    CHECK_OK(
+        catalogue_peer_revoke(k->catalogue, CERTIFICATE_AGENT, "imap1", (struct wall){3000}, &e),
+        &e);
+    choose(k, &c, NULL);
+    assert_int_equal(c.count, 2);
+    assert_int_equal(c.sources[0].state, CYCLE_SOURCE_FAILED);
+    assert_non_null(strstr(c.sources[0].problem, "revoked"));
+    assert_non_null(strstr(c.sources[0].remedy, "koffer source forget imap1.mail"));
+    cycle_sources_free(&c);
+
+    CHECK_OK(catalogue_source_forget(k->catalogue, "imap1", "mail", &e), &e);
+    choose(k, &after, NULL);
+    assert_int_equal(after.count, 1);
+    assert_string_equal(after.sources[0].agent, "imap2");
+    cycle_sources_free(&after);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, catalogue_kit_begin, catalogue_kit_end)
 
 int
@@ -67,6 +100,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(agent_without_sources_is_missing_under_a_name_that_a_record_takes),
+        TEST(what_a_revoked_agent_protected_is_missed_until_it_is_forgotten),
         TEST(what_was_not_selected_is_skipped_and_still_listed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -128,7 +128,7 @@ enrol(const struct pki_leaf *leaf)
     CHECK_OK(catalogue_peer_enrolled(c, CERTIFICATE_AGENT, "mail1", &key, &key, &leaf->spki, until,
                                      now, &e),
              &e);
-    fleet_enrolled(w.fleet, "mail1");
+    fleet_cut(w.fleet, "mail1", "enrolled anew");
 }
 
 /* One event of the hub through the fleet. */

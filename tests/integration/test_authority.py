@@ -1,0 +1,114 @@
+"""Who may do what, over real connections: roles, and certificates that are taken away while they are in use."""
+import pytest
+
+from hand_agent import HandAgent
+from loopback import Loopback
+from peer import Closed, Control, Data, Identity, Refused
+
+DENIED = 5
+
+
+@pytest.fixture(scope="module")
+def here(programs):
+    with Loopback(programs) as running:
+        for role in ("viewer", "operator", "restore", "admin"):
+            running.enroll_operator(f"{role}-1", role)
+        yield running
+
+
+def agent_of(here, name):
+    here.enroll_agent(name, replace=["--replace"])
+    return HandAgent(here, name).hello()
+
+
+def refused(here, operator, *words):
+    done = here.try_cli(*words, operator=operator)
+    assert done.returncode == DENIED, (words, done)
+    return done.stderr
+
+
+def test_each_role_may_do_its_own_and_is_told_what_it_lacks(here):
+    assert "loopback" in here.cli("status", operator="viewer-1")
+    assert "koffer operator role viewer-1 operator" in refused(here, "viewer-1", "vault", "verify")
+    assert "koffer operator role operator-1 restore" in refused(here, "operator-1", "full", "ls", "latest:a.b/")
+    assert "koffer operator role restore-1 admin" in refused(here, "restore-1", "agent", "add", "x")
+    assert here.json("agent", "add", "never-came", operator="admin-1")["token"]
+
+
+def test_another_role_counts_from_the_next_request_on(here):
+    here.enroll_operator("changing", "viewer")
+    with Control.dial(here.control, Identity.of_operator(here.operator("changing"))) as control:
+        with pytest.raises(Refused):
+            control.ask("VAULT_VERIFY")
+        here.cli("operator", "role", "changing", "operator")
+        assert control.ask("VAULT_VERIFY")["job"]
+        here.cli("operator", "role", "changing", "viewer")
+        with pytest.raises(Refused):
+            control.ask("VAULT_VERIFY")
+    roles = {one["name"]: one["role"] for one in here.json("operator", "list")["operators"]}
+    assert roles["changing"] == "viewer" and roles["admin-1"] == "admin"
+
+
+def test_nobody_becomes_an_operator_without_a_role(here):
+    done = here.try_cli("operator", "add", "roleless")
+    assert done.returncode != 0 and "--role" in done.stderr
+    assert "no role" in here.try_cli("operator", "add", "roleless", "--role", "root").stderr
+
+
+def test_a_revoked_operator_is_cut_off_in_the_middle(here):
+    here.enroll_operator("leaving", "admin")
+    me = Identity.of_operator(here.operator("leaving"))
+    with Control.dial(here.control, me) as control:
+        control.ask("STATUS")
+        here.cli("operator", "revoke", "leaving")
+        control.wait_closed()
+    with Control.dial(here.control, me) as control, pytest.raises((Refused, Closed)):
+        control.ask("STATUS")
+
+
+def test_a_revoked_agent_is_cut_off_with_its_data_stream(here):
+    agent = agent_of(here, "leaver")
+    here.start_cycle()
+    here.cli("cycle", "list")
+    order = agent.next_order()
+    agent.result(order["job"])                       # CHECK
+    order = agent.next_order()                       # CAPTURE
+    with Data.dial(here.data, agent.identity) as data:
+        data.hello(order["job"], order["token"])
+        assert data.have([bytes(32)]) == [False]
+        here.cli("agent", "revoke", "leaver")
+        with pytest.raises((Closed, Refused)):
+            data.receive()
+        agent.control.wait_closed()
+    with Data.dial(here.data, agent.identity) as data, pytest.raises((Closed, Refused)):
+        data.hello(order["job"], order["token"])
+    with pytest.raises((Closed, Refused)):
+        HandAgent(here, "leaver").hello()
+    states = {one["name"]: one["state"] for one in here.json("agent", "list")["agents"]}
+    assert states["leaver"] == "revoked"
+    here.cli("cycle", "cancel")
+    here.wait(lambda: here.cycle()["final"], "the end of the cycle")
+
+
+def test_the_old_certificate_ends_when_a_new_one_is_given(here):
+    old = agent_of(here, "renewing")
+    new = agent_of(here, "renewing")
+    old.control.wait_closed()
+    assert here.json("agent", "list")
+    new.close()
+    here.cli("agent", "revoke", "renewing")
+
+
+def test_an_agent_cannot_speak_for_anothers_job(here):
+    mine, other = agent_of(here, "mine"), agent_of(here, "other")
+    here.start_cycle()
+    order = mine.next_order()
+    other.next_order()
+    other.result(order["job"], code=5, text="it failed, believe me")
+    other.control.wait_closed()
+    states = {one["agent"]: one["state"] for one in here.cycle()["sources"]}
+    assert states["mine"] == "check", states
+    mine.close()
+    here.cli("cycle", "cancel")
+    here.cli("agent", "revoke", "mine")
+    here.cli("agent", "revoke", "other")

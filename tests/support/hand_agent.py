@@ -1,0 +1,127 @@
+"""An agent written by hand, with the keys of a real one: does what it is told, until a test tells it otherwise.
+
+    agent = HandAgent(here, "mail1")                      # here: loopback.Loopback, where mail1 has enrolled
+    agent.hello()
+    number = here.start_cycle()
+    agent.serve(lambda: here.cycle(number)["final"])      # answers orders until that is so
+    agent.on["SEAL"] = lambda order: {...}                # -> fields of StepResult: what it says instead
+
+Its archive is one blob without a meaning: the vault looks at hashes and clear headers only, and has no key to look further.
+"""
+import hashlib
+import struct
+import time
+
+from cryptography.hazmat.primitives import serialization
+
+from peer import Control, Data, Identity, schema, varint
+
+VERBS = {number: name.removeprefix("STEP_") for name, number in schema.enums["StepVerb"].items()}
+
+
+def blob(seed, children=()):
+    """-> (name, bytes): docs/formats/blob.md, with a body that no key opens."""
+    body = hashlib.sha256(repr(seed).encode()).digest() * 4
+    data = b"KFB1" + bytes([1, 2 if children else 1, 0, 0]) + b"a test's domain\0" + struct.pack("<QQII", len(body), len(body),
+                                                                                             len(children), 0)
+    data += b"".join(sorted(children)) + body + bytes(16)
+    return hashlib.sha256(data).digest(), data
+
+
+def private(path):
+    return serialization.load_pem_private_key(path.read_bytes(), None)
+
+
+def raw_public(key):
+    return key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+
+
+def archive_record(vault, host, source, cycle, sequence, previous, root, signer, recipients, kind="files", started=None,
+                   finished=None, counts=(1, 1, 0, 100, 0, 0, 0), state=1):
+    """docs/formats/record.md.  The root's key is nonsense: who restores finds that out."""
+    now = time.time_ns()
+    text = b"".join(varint(len(one)) + one for one in (host.encode(), source.encode(), kind.encode()))
+    data = b"KFAR" + struct.pack("<HH", 1, 0) + vault + text + struct.pack("<QQ", cycle, sequence) + previous
+    data += struct.pack("<qqB7Q", now if started is None else started, now if finished is None else finished, state, *counts)
+    data += b"a test's domain\0" + root + struct.pack("<H", len(recipients))
+    data += b"".join(hashlib.sha256(key).digest() + bytes(80) for key in recipients)
+    data += raw_public(signer)
+    return data + signer.sign(b"koffer/1/archive" + hashlib.sha256(data).digest())
+
+
+class HandAgent:
+    def __init__(self, here, name, sources=("data",), identity=None):
+        self.here, self.name, self.sources = here, name, sources
+        self.identity = identity or Identity.of_agent(here.agent(name))
+        self.signing = private(here.agent(name) / "keys/signing.key")
+        self.control = Control.dial(here.control, self.identity)
+        self.on, self.orders = {}, []
+        self.root, self.blob = blob(name)
+
+    def close(self):
+        self.control.close()
+
+    def hello(self, jobs=(), **more):
+        sources = [{"name": name, "kind": "files", "required": True} for name in self.sources]
+        self.welcome = self.control.ask("AGENT_HELLO", {"protocol_min": 1, "protocol_max": 1, "version": "by hand", "system": "",
+                                                        "clock": time.time_ns(), "session": 1, "sources": sources,
+                                                        "jobs": list(jobs), **more})
+        return self
+
+    # ---- orders
+
+    def next_order(self):
+        while True:
+            frame = self.control.receive()
+            if frame.name == "STEP":
+                self.control.answer(frame)
+                return frame.message("StepOrder")
+            if frame.name == "STEP_CANCEL":
+                job = frame.message("JobRef")["job"]
+                self.result(job, code=2, text="cancelled")
+
+    def result(self, job, **fields):
+        return self.control.send("STEP_RESULT", {"job": job, "code": 0, **fields})
+
+    def obey(self, order):
+        self.orders.append(order)
+        verb = VERBS[order["verb"]]
+        self.result(order["job"], **self.on.get(verb, getattr(self, verb.lower()))(order))
+
+    def serve(self, done, seconds=30):
+        """Orders until done() is true."""
+        end = time.monotonic() + seconds
+        self.control.socket.settimeout(0.2)
+        while not done():
+            if time.monotonic() > end:
+                raise TimeoutError(f"{self.name}: not done after {seconds} s")
+            try:
+                self.obey(self.next_order())
+            except TimeoutError:
+                continue
+        self.control.socket.settimeout(10)
+
+    # ---- what a good agent does
+
+    def check(self, _):
+        return {}
+
+    def capture(self, order):
+        with Data.dial(self.here.data, self.identity) as data:
+            data.hello(order["job"], order["token"])
+            if not data.have([self.root])[0]:
+                data.put(self.root, self.blob)
+            data.finish()
+        return {"root_id": self.root, "totals": {"files": 1, "directories": 1, "bytes": 100}}
+
+    def record(self, order, **other):
+        fields = {"vault": self.welcome["vault_id"], "host": self.name, "source": order["source"], "cycle": order["cycle"],
+                  "sequence": order["sequence"], "previous": order["previous"], "root": self.root, "signer": self.signing,
+                  "recipients": self.welcome["recipients"]}
+        return archive_record(**{**fields, **other})
+
+    def seal(self, order):
+        return {"record": self.record(order)}
+
+    def release(self, _):
+        return {}
