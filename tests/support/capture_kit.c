@@ -1,6 +1,7 @@
 /* capture_kit.c -- see capture_kit.h. */
 #include "tests/support/capture_kit.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -11,7 +12,7 @@
 #include "tests/support/check.h"
 #include "tests/support/describe.h"
 
-enum { ARENA = 64 * 1024 * 1024, DESCRIPTION_MAX = 64 * 1024 * 1024 };
+enum { ARENA = 64 * 1024 * 1024 };
 
 static enum rc
 count_call(struct capture_kit_store *s, struct span blob, struct error *e)
@@ -49,13 +50,20 @@ store_put(struct capture_store *store, const struct id *id, struct span blob, st
 struct capture_kit *
 capture_kit_new(void)
 {
+    char directory[] = "/tmp/koffer-capture-XXXXXX";
+    assert_non_null(mkdtemp(directory));
+    return capture_kit_new_at(directory);
+}
+
+struct capture_kit *
+capture_kit_new_at(const char *directory)
+{
     struct capture_kit *kit = calloc(1, sizeof *kit);
     assert_non_null(kit);
-    (void)snprintf(kit->directory, sizeof kit->directory, "/tmp/koffer-capture-XXXXXX");
-    assert_non_null(mkdtemp(kit->directory));
+    (void)snprintf(kit->directory, sizeof kit->directory, "%s", directory);
     (void)snprintf(kit->source, sizeof kit->source, "%s/src", kit->directory);
     (void)snprintf(kit->memory, sizeof kit->memory, "%s/memory", kit->directory);
-    assert_int_equal(mkdir(kit->source, 0755), 0);
+    assert_true(mkdir(kit->source, 0755) == 0 || errno == EEXIST);
     kit->fd = open(kit->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     kit->source_fd = open(kit->source, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     assert_true(kit->fd >= 0 && kit->source_fd >= 0);
@@ -85,7 +93,8 @@ capture_kit_free(struct capture_kit *kit)
     struct error e = ERROR_INIT;
     (void)close(kit->fd);
     (void)close(kit->source_fd);
-    CHECK_OK(file_remove_tree(AT_FDCWD, kit->directory, &e), &e);
+    if (!kit->keep)
+        CHECK_OK(file_remove_tree(AT_FDCWD, kit->directory, &e), &e);
     memstore_free(kit->store.blobs);
     arena_free(kit->arena);
     free(kit);
@@ -161,22 +170,9 @@ capture_kit_source_id(struct capture_kit *kit)
 void
 capture_kit_check_equal(struct capture_kit *kit)
 {
-    CLEANUP(buffer_free) struct buffer before = BUFFER_INIT(DESCRIPTION_MAX);
-    CLEANUP(buffer_free) struct buffer after = BUFFER_INIT(DESCRIPTION_MAX);
     struct error e = ERROR_INIT;
     CLEANUP(own_closep) int out = openat(kit->fd, "out", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    CHECK_OK(describe(kit->source_fd, &before, &e), &e);
-    CHECK_OK(describe(out, &after, &e), &e);
-    CHECK_OK(buffer_append(&before, span_of("", 1), &e), &e);
-    CHECK_OK(buffer_append(&after, span_of("", 1), &e), &e);
-    if (before.len == after.len && memcmp(before.data, after.data, before.len) == 0)
-        return;
-    const char *a = (const char *)before.data, *b = (const char *)after.data;
-    while (*a != '\0' && strncmp(a, b, strcspn(a, "\n") + 1) == 0) {
-        a += strcspn(a, "\n") + 1;
-        b += strcspn(b, "\n") + (b[strcspn(b, "\n")] != '\0');
-    }
-    fail_msg("trees differ:\n%.*s\n%.*s", (int)strcspn(a, "\n"), a, (int)strcspn(b, "\n"), b);
+    CHECK_OK(describe_compare(kit->source_fd, out, &e), &e);
 }
 
 void

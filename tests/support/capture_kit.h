@@ -38,6 +38,7 @@ struct capture_kit {
     struct capture_limits limits;     /* other bounds than usual, when set */
     struct capture_result result;     /* of the last run */
     bool cross, forget;               /* of paths; do not remember */
+    bool keep;                        /* the directory, when the kit is freed */
     void *test;                       /* of the test */
     source_exclude *exclude;          /* its ctx is the kit */
     /* Delivers to the collector; NULL: the source directory. */
@@ -45,6 +46,8 @@ struct capture_kit {
 };
 
 struct capture_kit *capture_kit_new(void);
+/* In a directory that is there, and may hold what an earlier kit left. */
+struct capture_kit *capture_kit_new_at(const char *directory);
 void capture_kit_free(struct capture_kit *kit); /* removes the directory */
 DEFINE_FREEP(capture_kit)
 enum rc capture_kit_run(struct capture_kit *kit, struct error *e);

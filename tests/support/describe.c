@@ -12,7 +12,7 @@
 #include "common/base/text.h"
 #include "common/sys/file.h"
 
-enum { SHOWN = 1024, XATTR_NAMES = 4096 };
+enum { SHOWN = 1024, XATTR_NAMES = 4096, DESCRIPTION_MAX = 64 << 20, LINE_SHOWN = 200 };
 
 struct describing {
     int dirfd;
@@ -119,4 +119,36 @@ describe(int dirfd, struct buffer *out, struct error *e)
 {
     buffer_clear(out);
     return describe_below(dirfd, "", out, e);
+}
+
+static enum rc
+describe_text(int dirfd, struct buffer *out, struct error *e)
+{
+    TRY(describe(dirfd, out, e));
+    return buffer_append(out, span_of("", 1), e);
+}
+
+static int
+line_len(const char *line)
+{
+    size_t len = strcspn(line, "\n");
+    return (int)(len < LINE_SHOWN ? len : LINE_SHOWN);
+}
+
+enum rc
+describe_compare(int first, int second, struct error *e)
+{
+    CLEANUP(buffer_free) struct buffer before = BUFFER_INIT(DESCRIPTION_MAX);
+    CLEANUP(buffer_free) struct buffer after = BUFFER_INIT(DESCRIPTION_MAX);
+    TRY(describe_text(first, &before, e));
+    TRY(describe_text(second, &after, e));
+    if (before.len == after.len && memcmp(before.data, after.data, before.len) == 0)
+        return RC_OK;
+    const char *a = (const char *)before.data, *b = (const char *)after.data;
+    while (*a != '\0' && strncmp(a, b, strcspn(a, "\n") + 1) == 0) {
+        a += strcspn(a, "\n") + 1;
+        b += strcspn(b, "\n") + (b[strcspn(b, "\n")] != '\0');
+    }
+    return error_set(e, RC_INVALID, "trees differ: '%.*s' became '%.*s'", line_len(a), a,
+                     line_len(b), b);
 }

@@ -41,6 +41,8 @@ struct job_kit {
 };
 
 struct job_kit *job_kit_new(void);
+/* In a directory that is there, and may hold what an earlier kit left; its keys are others. */
+struct job_kit *job_kit_new_at(const char *directory);
 void job_kit_free(struct job_kit *kit);
 DEFINE_FREEP(job_kit)
 /* The board as a new process would make it. */
