@@ -49,6 +49,7 @@ unpack_complain(struct unpack_job *job, const struct error *e)
     if (!job->complained)
         UNPACK_COUNT(job, failed, 1);
     job->complained = true;
+    job->complaints++;
     unpack_mention(job, e);
 }
 

@@ -12,7 +12,9 @@
  * sockets are counted, not made.
  *
  * Running it again skips what is already there: files of the same size and time, links of the same
- * target, devices of the same number.  A directory that a killed restore left behind is recognised
+ * target, devices of the same number; where it may replace, all of them only with the same time, and hard links only
+ * when they are one.  What lost a detail was told, counts as failed and does not get its time, so the next restore that
+ * may replace makes it anew.  A directory that a killed restore left behind is recognised
  * (mode 01700, ours) and finished.  After a power failure that comes before unpack() returns, files
  * written last may be short, which their size shows; when it has returned RC_OK, all is on the disk.
  *

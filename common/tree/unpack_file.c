@@ -75,14 +75,19 @@ same_target(const struct unpack_item *item)
 }
 
 static bool
-is_same(const struct unpack_item *item, const struct stat *about)
+same_time(const struct node_entry *entry, const struct stat *about)
+{
+    return about->st_mtim.tv_sec == entry->mtime && about->st_mtim.tv_nsec == (long)entry->mtime_ns;
+}
+
+static bool
+same_content(const struct unpack_item *item, const struct stat *about)
 {
     const struct node_entry *entry = item->entry;
     switch (entry->type) {
     case NODE_FILE:
         return S_ISREG(about->st_mode) && (uint64_t)about->st_size == entry->size &&
-               about->st_mtim.tv_sec == entry->mtime &&
-               about->st_mtim.tv_nsec == (long)entry->mtime_ns;
+               same_time(entry, about);
     case NODE_SYMLINK:
         return S_ISLNK(about->st_mode) && same_target(item);
     case NODE_FIFO:
@@ -96,6 +101,24 @@ is_same(const struct unpack_item *item, const struct stat *about)
         break;
     }
     return false;
+}
+
+/* Of the item that it was one with. */
+static bool
+same_link(const struct unpack_item *item, const struct stat *about)
+{
+    const struct unpack_link *first =
+        item->entry->link != 0 ? unpack_links_find(item->job->links, item->entry->link) : NULL;
+    return first == NULL || (about->st_dev == first->dev && about->st_ino == first->ino);
+}
+
+/* Where something may be replaced, the time says for all of them whether an earlier restore finished it. */
+static bool
+is_same(const struct unpack_item *item, const struct stat *about)
+{
+    const bool replace = item->job->options->existing == UNPACK_REPLACE;
+    return same_content(item, about) && same_link(item, about) &&
+           (!replace || same_time(item->entry, about));
 }
 
 static enum rc
@@ -323,7 +346,7 @@ make(struct unpack_item *item, struct error *e)
         if (rc == RC_OK || rc == RC_NO_SPACE || rc == RC_NO_MEMORY)
             return rc;
         (void)error_context(e, "not linked, copied instead");
-        unpack_mention(item->job, e);
+        unpack_complain(item->job, e);
     }
     return entry->type == NODE_FILE ? make_file(item, e) : make_special(item, e);
 }

@@ -140,8 +140,11 @@ set_times(struct unpack_item *item, int fd, bool by_path)
 void
 unpack_meta(struct unpack_item *item, int fd, bool by_path)
 {
+    const unsigned complaints = item->job->complaints;
     bool owner_is_right = set_owner(item, fd);
     set_xattrs(item, fd, by_path);
     set_mode(item, fd, by_path, allowed_mode(item, owner_is_right));
-    set_times(item, fd, by_path);
+    /* Without its time, an item that lost something is not taken for a restored one by the next restore. */
+    if (item->job->complaints == complaints)
+        set_times(item, fd, by_path);
 }

@@ -1,14 +1,17 @@
 /* test_unpack.c -- a restore stopped at every point leaves whole files only, and the next one finishes it. */
 #include "common/tree/unpack.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #include "common/sys/file.h"
 #include "tests/support/check.h"
+#include "tests/support/fault_io.h"
 #include "tests/support/restored.h"
 
 enum { FILES = 12, LENGTH = 150000 };
@@ -148,6 +151,44 @@ a_full_disk_ends_it_with_whole_files(void **state)
     }
 }
 
+static void
+add_details(struct restored *r)
+{
+    struct error e = ERROR_INIT;
+    CLEANUP(own_closep) int fd = openat(r->source, "d0/f1", O_RDONLY | O_CLOEXEC);
+    assert_int_equal(fsetxattr(fd, "user.note", "kept", 4, 0), 0);
+    assert_int_equal(fchmodat(r->source, "d0/f2", 04711, 0), 0);
+    assert_int_equal(linkat(r->source, "d0/f0", r->source, "d1/linked", 0), 0);
+    assert_int_equal(symlinkat("f0", r->source, "d0/pointer"), 0);
+    assert_int_equal(fchownat(r->source, "d0/pointer", 7, 7, AT_SYMLINK_NOFOLLOW), 0);
+    CHECK_OK(restored_pack(r, &e), &e);
+}
+
+/* A mode, an owner, an attribute, a hard link: success is never said without it, and the next restore heals it. */
+static void
+a_detail_that_was_lost_is_told_and_comes_back_with_the_next_restore(void **state)
+{
+    struct restored *r = *state;
+    struct blob_source *source = memstore_source(r->store);
+    unsigned failures = 0;
+    add_details(r);
+    for (unsigned n = 1;; n++) {
+        struct error e = ERROR_INIT;
+        fault_io_arm(n, EIO, false);
+        enum rc rc = restored_unpack(r, source, UNPACK_REPLACE, false, NULL, &e);
+        fault_io_disarm();
+        if (rc == RC_OK)
+            check_equal(r);
+        failures += rc != RC_OK;
+        if (!fault_io_fired())
+            break;
+        CHECK_OK(restored_unpack(r, source, UNPACK_REPLACE, false, NULL, &e), &e);
+        check_equal(r);
+        empty_target(r);
+    }
+    assert_true(failures > FILES);
+}
+
 #define WITH_FIXTURE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int
@@ -156,6 +197,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         WITH_FIXTURE(cancelled_anywhere_leaves_whole_files_and_can_be_finished),
         WITH_FIXTURE(a_store_that_breaks_anywhere_leaves_whole_files_and_can_be_finished),
+        WITH_FIXTURE(a_detail_that_was_lost_is_told_and_comes_back_with_the_next_restore),
         WITH_FIXTURE(a_full_disk_ends_it_with_whole_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
