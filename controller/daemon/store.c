@@ -10,6 +10,9 @@
 
 enum { CA_DAYS = 3650, CERTIFICATE_DAYS = 3650, PATH_SIZE = 4096, PEM_MAX = 16384 };
 
+/* There from before the first key until after the last certificate: what lies beside it was never in use. */
+#define UNFINISHED "unfinished"
+
 static const char *
 in(const struct settings *s, const char *name, char path[static PATH_SIZE])
 {
@@ -73,35 +76,74 @@ make_recipients(const struct settings *s, const struct store *store, struct keys
     return file_write_new(AT_FDCWD, in(s, "recipients", path), buffer_span(&list), 0600, e);
 }
 
+static enum rc
+is_there(const struct settings *s, const char *name, bool *out, struct error *e)
+{
+    char path[PATH_SIZE];
+    return file_exists(AT_FDCWD, in(s, name, path), out, e);
+}
+
 enum rc
 store_check_free(const struct settings *s, struct error *e)
 {
-    char path[PATH_SIZE];
+    static const char *const names[] = {"ca.pem", "keys", "recipients"};
     bool exists;
-    TRY(file_exists(AT_FDCWD, in(s, "ca.pem", path), &exists, e));
-    if (exists)
-        return error_set(e, RC_EXISTS,
-                         "'%s' belongs to a controller already; to begin anew, move it away first",
-                         s->state);
+    TRY(is_there(s, UNFINISHED, &exists, e));
+    for (size_t i = 0; i < sizeof names / sizeof *names && !exists; i++) {
+        bool taken;
+        TRY(is_there(s, names[i], &taken, e));
+        if (taken)
+            return error_set(e, RC_EXISTS,
+                             "'%s' belongs to a controller already (it holds '%s'); to begin anew, "
+                             "move it away first",
+                             s->state, names[i]);
+    }
     return RC_OK;
+}
+
+/* The directory, marked, and without what an earlier try left. */
+static enum rc
+begin_state(const struct settings *s, struct error *e)
+{
+    static const char *const names[] = {"keys", "recipients", "controller.pem", "ca.pem"};
+    char path[PATH_SIZE];
+    bool again;
+    TRY(file_make_directory(AT_FDCWD, s->state, 0700, e));
+    TRY(is_there(s, UNFINISHED, &again, e));
+    if (!again)
+        TRY(write_text(s, UNFINISHED, "", e));
+    TRY(file_sync_directory(AT_FDCWD, s->state, e)); /* nothing may be there without the mark */
+    for (size_t i = 0; i < sizeof names / sizeof *names && again; i++)
+        TRY(file_remove_tree(AT_FDCWD, in(s, names[i], path), e));
+    return file_make_directory(AT_FDCWD, in(s, "keys", path), 0700, e);
+}
+
+/* From here on it is a controller's. */
+static enum rc
+finish_state(const struct settings *s, struct error *e)
+{
+    char path[PATH_SIZE];
+    TRY(file_sync_directory(AT_FDCWD, in(s, "keys", path), e));
+    TRY(file_sync_directory(AT_FDCWD, s->state, e));
+    TRY(file_remove_tree(AT_FDCWD, in(s, UNFINISHED, path), e));
+    return file_sync_directory(AT_FDCWD, s->state, e);
 }
 
 enum rc
 store_create(const struct settings *s, struct keys_private **recovery, struct error *e)
 {
-    char path[PATH_SIZE];
     CLEANUP(store_clear) struct store store = {0};
     CLEANUP(keys_private_freep) struct keys_private *sheet = NULL;
     TRY(store_check_free(s, e));
-    TRY(file_make_directory(AT_FDCWD, s->state, 0700, e));
-    TRY(file_make_directory(AT_FDCWD, in(s, "keys", path), 0700, e));
+    TRY(begin_state(s, e));
     TRY(make_key(s, KEYS_SIGNING, "keys/ca.key", &store.ca, e));
     TRY(make_key(s, KEYS_SIGNING, "keys/tls.key", &store.tls, e));
     TRY(make_key(s, KEYS_SIGNING, "keys/signing.key", &store.signing, e));
     TRY(make_key(s, KEYS_RECEIVING, "keys/custody.key", &store.custody, e));
     TRY(keys_generate(KEYS_RECEIVING, &sheet, e));
     TRY(make_recipients(s, &store, sheet, e));
-    TRY(certify(s, &store, e)); /* last: its ca.pem says that the state is whole */
+    TRY(certify(s, &store, e));
+    TRY(finish_state(s, e));
     *recovery = TAKE(sheet);
     return RC_OK;
 }
@@ -147,10 +189,11 @@ static enum rc
 load(const struct settings *s, struct store *out, struct error *e)
 {
     char path[PATH_SIZE];
-    bool exists;
+    bool exists, unfinished;
     CLEANUP(own_freep) char *recipients = NULL;
-    TRY(file_exists(AT_FDCWD, in(s, "ca.pem", path), &exists, e));
-    if (!exists)
+    TRY(is_there(s, "ca.pem", &exists, e));
+    TRY(is_there(s, UNFINISHED, &unfinished, e));
+    if (!exists || unfinished)
         return error_set(e, RC_NOT_FOUND,
                          "'%s' holds no controller's keys: run 'koffer-controller init', or mount "
                          "what should be there",

@@ -9,6 +9,7 @@
  *     recipients             one line per X25519 key that roots are sealed to: 64 hexadecimal digits, label
  *     sheets-verified        which recipients' sheets were typed back, and when (paper.h)
  *     catalogue.db           SQLite
+ *     unfinished             while init makes the files above; whatever is beside it is removed by the next init
  *
  * Layer: controller.
  */
@@ -32,7 +33,8 @@ struct store { /* everything loaded; NULL where a key is not there and may be mi
 
 /* RC_EXISTS when the state directory belongs to a controller already. */
 enum rc store_check_free(const struct settings *s, struct error *e);
-/* Makes the directory, all keys and certificates; gives the recovery key, which is stored nowhere, to the caller. */
+/* Makes the directory, all keys and certificates; gives the recovery key, which is stored nowhere, to the caller.
+ * After a failure it can be tried again: what an unfinished try left was never in use, and goes first. */
 enum rc store_create(const struct settings *s, struct keys_private **recovery, struct error *e);
 enum rc store_load(const struct settings *s, struct store *out, struct error *e);
 void store_clear(struct store *store); /* for CLEANUP */
