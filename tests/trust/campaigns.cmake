@@ -1,1 +1,10 @@
 # The campaigns' programs: add_campaign(NAME SOURCES trust/... USES ...), and a line in tests/trust/campaigns for each.
+
+# One for each file of lives: they share the work between processors, and code whose modules have the same names.
+foreach(lives controller/backup controller/state agent/agent)
+    get_filename_component(storey ${lives} DIRECTORY)
+    get_filename_component(name ${lives} NAME)
+    add_campaign(file_operations_${name}
+                 SOURCES trust/common/campaign_file_operations.c trust/${storey}/lives_${name}.c ${FAULT_IO}
+                 USES ${storey}_parts agent_parts PkgConfig::CMOCKA)
+endforeach()
