@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "tests/support/fault_io_turn.h"
+#include "tests/support/fault_io_watch.h"
 
 enum { FDS = 4096 };
 enum {
@@ -27,6 +28,9 @@ enum {
 };
 
 static atomic_bool written[FDS];
+
+/* TELL(result, .what = ..., ...): the result, told to who watches. */
+#define TELL(rc, ...) fault_io_tell((rc), (struct fault_io_change){__VA_ARGS__})
 
 static bool
 is_regular(int fd)
@@ -83,10 +87,13 @@ opening(int flags)
     }
 
 static int
-opened(int fd, int flags)
+opened(int fd, int dirfd, const char *path, int flags)
 {
     mark(fd, changes(flags));
-    return fd;
+    if (!changes(flags))
+        return fd;
+    return (int)TELL(fd, .what = FAULT_IO_OPENED, .fd = fd, .dirfd = dirfd, .path = path,
+                     .flags = flags);
 }
 
 int
@@ -94,7 +101,9 @@ open(const char *path, int flags, ...)
 {
     REAL(int, open, const char *, int, ...);
     MODE_OF(flags, mode)
-    return fault_io_must_fail(opening(flags)) ? -1 : opened(real(path, flags, mode), flags);
+    return fault_io_must_fail(opening(flags))
+               ? -1
+               : opened(real(path, flags, mode), AT_FDCWD, path, flags);
 }
 
 int
@@ -102,7 +111,9 @@ open64(const char *path, int flags, ...)
 {
     REAL(int, open64, const char *, int, ...);
     MODE_OF(flags, mode)
-    return fault_io_must_fail(opening(flags)) ? -1 : opened(real(path, flags, mode), flags);
+    return fault_io_must_fail(opening(flags))
+               ? -1
+               : opened(real(path, flags, mode), AT_FDCWD, path, flags);
 }
 
 int
@@ -110,7 +121,9 @@ openat(int dirfd, const char *path, int flags, ...)
 {
     REAL(int, openat, int, const char *, int, ...);
     MODE_OF(flags, mode)
-    return fault_io_must_fail(opening(flags)) ? -1 : opened(real(dirfd, path, flags, mode), flags);
+    return fault_io_must_fail(opening(flags))
+               ? -1
+               : opened(real(dirfd, path, flags, mode), dirfd, path, flags);
 }
 
 int
@@ -118,7 +131,9 @@ openat64(int dirfd, const char *path, int flags, ...)
 {
     REAL(int, openat64, int, const char *, int, ...);
     MODE_OF(flags, mode)
-    return fault_io_must_fail(opening(flags)) ? -1 : opened(real(dirfd, path, flags, mode), flags);
+    return fault_io_must_fail(opening(flags))
+               ? -1
+               : opened(real(dirfd, path, flags, mode), dirfd, path, flags);
 }
 
 /* openat2(2) has no name in libc.  Six words are read, however many there are: libc does the same. */
@@ -139,7 +154,11 @@ syscall(long number, ...)
     if (how != NULL && fault_io_must_fail(opening((int)how->flags)))
         return -1;
     long rc = real(number, word[0], word[1], word[2], word[3], word[4], word[5]);
-    return how != NULL ? opened((int)rc, (int)how->flags) : rc;
+    if (how == NULL)
+        return rc;
+    const char *path;
+    memcpy(&path, &word[1], sizeof path);
+    return opened((int)rc, (int)word[0], path, (int)how->flags);
 }
 
 /* How much of a write goes through: all, half, or nothing (-1). */
@@ -152,10 +171,13 @@ allowed(int fd, size_t len)
     return fault_io_is_due(WRITE) ? fault_io_part(len) : (ssize_t)len;
 }
 
-/* What was written of `len` bytes; the process may have come to its end. */
+/* What was written of `len` bytes at `at` (-1: where the file stood); the process may have come to its end. */
 static ssize_t
-wrote(ssize_t done, size_t len)
+wrote(ssize_t done, int fd, const void *bytes, size_t len, off_t at)
 {
+    if (done > 0)
+        (void)TELL(done, .what = FAULT_IO_WROTE, .fd = fd, .bytes = bytes, .len = (size_t)done,
+                   .at = at);
     if (done >= 0 && (size_t)done < len)
         fault_io_end_if_torn();
     return done;
@@ -166,7 +188,7 @@ write(int fd, const void *bytes, size_t len)
 {
     REAL(ssize_t, write, int, const void *, size_t);
     ssize_t part = allowed(fd, len);
-    return part < 0 ? -1 : wrote(real(fd, bytes, (size_t)part), len);
+    return part < 0 ? -1 : wrote(real(fd, bytes, (size_t)part), fd, bytes, len, -1);
 }
 
 ssize_t
@@ -174,7 +196,7 @@ pwrite(int fd, const void *bytes, size_t len, off_t at)
 {
     REAL(ssize_t, pwrite, int, const void *, size_t, off_t);
     ssize_t part = allowed(fd, len);
-    return part < 0 ? -1 : wrote(real(fd, bytes, (size_t)part, at), len);
+    return part < 0 ? -1 : wrote(real(fd, bytes, (size_t)part, at), fd, bytes, len, at);
 }
 
 ssize_t
@@ -182,7 +204,7 @@ pwrite64(int fd, const void *bytes, size_t len, off64_t at)
 {
     REAL(ssize_t, pwrite64, int, const void *, size_t, off64_t);
     ssize_t part = allowed(fd, len);
-    return part < 0 ? -1 : wrote(real(fd, bytes, (size_t)part, at), len);
+    return part < 0 ? -1 : wrote(real(fd, bytes, (size_t)part, at), fd, bytes, len, at);
 }
 
 /* Pipes and sockets are no files. */
@@ -233,6 +255,20 @@ getdents64(int fd, void *entries, size_t len)
     return fault_io_readable(fd, len, 0) != (ssize_t)len ? -1 : real(fd, entries, len);
 }
 
+static ssize_t
+wrote_pieces(ssize_t done, int fd, const struct iovec *pieces, int n)
+{
+    off_t at = done > 0 ? lseek(fd, 0, SEEK_CUR) - done : 0;
+    size_t left = done > 0 ? (size_t)done : 0;
+    for (int i = 0; i < n && left > 0; i++) {
+        size_t len = pieces[i].iov_len < left ? pieces[i].iov_len : left;
+        (void)wrote((ssize_t)len, fd, pieces[i].iov_base, len, at);
+        at += (off_t)len;
+        left -= len;
+    }
+    return done;
+}
+
 /* LMDB's way to write neighbouring pages.  Coming short here means: part of the first piece only. */
 ssize_t
 writev(int fd, const struct iovec *pieces, int n)
@@ -243,11 +279,11 @@ writev(int fd, const struct iovec *pieces, int n)
         len += pieces[i].iov_len;
     ssize_t part = allowed(fd, len);
     if (part < 0 || (size_t)part == len)
-        return part < 0 ? -1 : real(fd, pieces, n);
+        return part < 0 ? -1 : wrote_pieces(real(fd, pieces, n), fd, pieces, n);
     struct iovec first = pieces[0];
     if (first.iov_len > (size_t)part)
         first.iov_len = (size_t)part;
-    return wrote(real(fd, &first, 1), len);
+    return wrote(real(fd, &first, 1), fd, first.iov_base, len, -1);
 }
 
 /* What does one thing or nothing. */
@@ -260,25 +296,44 @@ writev(int fd, const struct iovec *pieces, int n)
         return fault_io_must_fail(CHANGE) ? -1 : real(__VA_ARGS__);                                \
     }
 
-CHANGING(fsync, (int fd), fd)
-CHANGING(fdatasync, (int fd), fd)
-CHANGING(syncfs, (int fd), fd)
-CHANGING(rename, (const char *from, const char *to), from, to)
-CHANGING(renameat, (int from_dirfd, const char *from, int to_dirfd, const char *to), from_dirfd,
-         from, to_dirfd, to)
-CHANGING(renameat2,
-         (int from_dirfd, const char *from, int to_dirfd, const char *to, unsigned flags),
-         from_dirfd, from, to_dirfd, to, flags)
-CHANGING(link, (const char *from, const char *to), from, to)
-CHANGING(linkat, (int from_dirfd, const char *from, int to_dirfd, const char *to, int flags),
-         from_dirfd, from, to_dirfd, to, flags)
-CHANGING(unlink, (const char *path), path)
-CHANGING(unlinkat, (int dirfd, const char *path, int flags), dirfd, path, flags)
-CHANGING(mkdir, (const char *path, mode_t mode), path, mode)
-CHANGING(mkdirat, (int dirfd, const char *path, mode_t mode), dirfd, path, mode)
-CHANGING(symlinkat, (const char *target, int dirfd, const char *path), target, dirfd, path)
-CHANGING(mknodat, (int dirfd, const char *path, mode_t mode, dev_t device), dirfd, path, mode,
-         device)
+/* The same, told to who watches: TELLING(name, parameters, arguments, .what = ..., ...). */
+#define TELLING(name, parameters, arguments, ...)                                                  \
+    int name parameters                                                                            \
+    {                                                                                              \
+        static int(*real) parameters;                                                              \
+        if (real == NULL)                                                                          \
+            find(#name, &real);                                                                    \
+        return (int)TELL(fault_io_must_fail(CHANGE) ? -1 : real arguments, __VA_ARGS__);           \
+    }
+
+TELLING(fsync, (int fd), (fd), .what = FAULT_IO_SYNCED, .fd = fd)
+TELLING(fdatasync, (int fd), (fd), .what = FAULT_IO_SYNCED, .fd = fd)
+TELLING(syncfs, (int fd), (fd), .what = FAULT_IO_ALL, .fd = fd)
+TELLING(rename, (const char *from, const char *to), (from, to), .what = FAULT_IO_RENAMED,
+        .dirfd = AT_FDCWD, .path = from, .to_dirfd = AT_FDCWD, .to = to)
+TELLING(renameat, (int from_dirfd, const char *from, int to_dirfd, const char *to),
+        (from_dirfd, from, to_dirfd, to), .what = FAULT_IO_RENAMED, .dirfd = from_dirfd,
+        .path = from, .to_dirfd = to_dirfd, .to = to)
+TELLING(renameat2, (int from_dirfd, const char *from, int to_dirfd, const char *to, unsigned flags),
+        (from_dirfd, from, to_dirfd, to, flags), .what = FAULT_IO_RENAMED, .dirfd = from_dirfd,
+        .path = from, .to_dirfd = to_dirfd, .to = to, .flags = (int)flags)
+TELLING(link, (const char *from, const char *to), (from, to), .what = FAULT_IO_LINKED,
+        .dirfd = AT_FDCWD, .path = from, .to_dirfd = AT_FDCWD, .to = to)
+TELLING(linkat, (int from_dirfd, const char *from, int to_dirfd, const char *to, int flags),
+        (from_dirfd, from, to_dirfd, to, flags), .what = FAULT_IO_LINKED, .dirfd = from_dirfd,
+        .path = from, .to_dirfd = to_dirfd, .to = to)
+TELLING(unlink, (const char *path), (path), .what = FAULT_IO_REMOVED, .dirfd = AT_FDCWD,
+        .path = path)
+TELLING(unlinkat, (int dirfd, const char *path, int flags), (dirfd, path, flags),
+        .what = FAULT_IO_REMOVED, .dirfd = dirfd, .path = path)
+TELLING(mkdir, (const char *path, mode_t mode), (path, mode), .what = FAULT_IO_MADE,
+        .dirfd = AT_FDCWD, .path = path)
+TELLING(mkdirat, (int dirfd, const char *path, mode_t mode), (dirfd, path, mode),
+        .what = FAULT_IO_MADE, .dirfd = dirfd, .path = path)
+TELLING(symlinkat, (const char *target, int dirfd, const char *path), (target, dirfd, path),
+        .what = FAULT_IO_MADE, .dirfd = dirfd, .path = path)
+TELLING(mknodat, (int dirfd, const char *path, mode_t mode, dev_t device),
+        (dirfd, path, mode, device), .what = FAULT_IO_MADE, .dirfd = dirfd, .path = path)
 CHANGING(fchmod, (int fd, mode_t mode), fd, mode)
 CHANGING(fchmodat, (int dirfd, const char *path, mode_t mode, int flags), dirfd, path, mode, flags)
 CHANGING(fchownat, (int dirfd, const char *path, uid_t user, gid_t group, int flags), dirfd, path,
@@ -290,9 +345,10 @@ CHANGING(setxattr, (const char *path, const char *name, const void *value, size_
 CHANGING(futimens, (int fd, const struct timespec times[2]), fd, times)
 CHANGING(utimensat, (int dirfd, const char *path, const struct timespec times[2], int flags), dirfd,
          path, times, flags)
-CHANGING(ftruncate, (int fd, off_t len), fd, len)
-CHANGING(ftruncate64, (int fd, off64_t len), fd, len)
-CHANGING(fallocate, (int fd, int mode, off_t at, off_t len), fd, mode, at, len)
+TELLING(ftruncate, (int fd, off_t len), (fd, len), .what = FAULT_IO_CUT, .fd = fd, .at = len)
+TELLING(ftruncate64, (int fd, off64_t len), (fd, len), .what = FAULT_IO_CUT, .fd = fd, .at = len)
+TELLING(fallocate, (int fd, int mode, off_t at, off_t len), (fd, mode, at, len),
+        .what = FAULT_IO_CUT, .fd = fd, .at = at + len, .flags = mode)
 
 int
 close(int fd)

@@ -8,3 +8,8 @@ foreach(lives controller/backup controller/state agent/agent)
                  SOURCES trust/common/campaign_file_operations.c trust/${storey}/lives_${name}.c ${FAULT_IO}
                  USES ${storey}_parts agent_parts PkgConfig::CMOCKA)
 endforeach()
+add_campaign(power SOURCES trust/controller/campaign_power.c trust/controller/power_vault.c
+                     trust/controller/power_signatures.c ${FAULT_IO}
+             USES controller_parts)
+# Of the release build: a hundred thousand recoveries.
+add_dependencies(programs campaign.power)
