@@ -1,11 +1,14 @@
 /* catalogue.c -- open, migrate, close.  See catalogue.h. */
 #include "controller/catalogue/catalogue.h"
 
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
+#include "common/sys/file.h"
 #include "controller/catalogue/catalogue_internal.h"
 
 /* Each script lifts the schema by one version; PRAGMA user_version counts them. */
@@ -83,6 +86,32 @@ migrate(struct catalogue *c, const char *path, struct error *e)
     return RC_OK;
 }
 
+/*
+ * What a killed process left in the log may be visible and not durable, or have been lost by a sync that failed: it is
+ * copied into the database and synced before anyone acts on it (D4).
+ */
+static enum rc
+settle_log(struct catalogue *c, struct error *e)
+{
+    CLEANUP(sql_freep) struct sql *rows = NULL;
+    bool more;
+    TRY(sql_query(c->db, &rows, e, "PRAGMA wal_checkpoint(TRUNCATE)", ""));
+    return sql_next(rows, &more, e);
+}
+
+/* SQLite takes no notice when the sync of its files' names fails; a log without a name is no log. */
+static enum rc
+sync_names(const char *path, struct error *e)
+{
+    CLEANUP(own_freep) char *directory = strdup(path);
+    if (directory == NULL)
+        return error_set(e, RC_NO_MEMORY, "path");
+    char *slash = strrchr(directory, '/');
+    if (slash != NULL)
+        slash[slash == directory ? 1 : 0] = '\0';
+    return file_sync_directory(AT_FDCWD, slash == NULL ? "." : directory, e);
+}
+
 enum rc
 catalogue_open(const char *path, struct catalogue **out, struct error *e)
 {
@@ -100,7 +129,11 @@ catalogue_open(const char *path, struct catalogue **out, struct error *e)
                         "PRAGMA busy_timeout=5000; PRAGMA trusted_schema=OFF",
                         e);
     if (rc == RC_OK)
+        rc = settle_log(c, e);
+    if (rc == RC_OK)
         rc = migrate(c, path, e);
+    if (rc == RC_OK)
+        rc = sync_names(path, e);
     (void)umask(before);
     TRY_IN(rc, e, "catalogue '%s'", path);
     *out = TAKE(c);

@@ -21,7 +21,10 @@
 
 struct catalogue;
 
-/* Creates the file (0600) when missing; migrates an older one; refuses a newer one. */
+/*
+ * Creates the file (0600) when missing; migrates an older one; refuses a newer one.  After RC_OK what it shows is on the
+ * disk, whatever a killed process or a failed sync left in the log.
+ */
 enum rc catalogue_open(const char *path, struct catalogue **out, struct error *e);
 void catalogue_close(struct catalogue *c);
 static inline void
