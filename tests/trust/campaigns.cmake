@@ -9,7 +9,9 @@ foreach(lives controller/backup controller/state agent/agent)
                  USES ${storey}_parts agent_parts PkgConfig::CMOCKA)
 endforeach()
 add_campaign(power SOURCES trust/controller/campaign_power.c trust/controller/power_vault.c
+                     trust/controller/power_catalogue.c trust/controller/power_state.c
+                     trust/controller/power_memory.c trust/controller/power_restore.c
                      trust/controller/power_signatures.c ${FAULT_IO}
-             USES controller_parts)
+             USES controller_parts agent_parts)
 # Of the release build: a hundred thousand recoveries.
 add_dependencies(programs campaign.power)

@@ -6,5 +6,13 @@
 
 /* power_vault.c: a new vault, and one with a past. */
 extern const struct power_life power_vault_new, power_vault_old;
+/* power_catalogue.c */
+extern const struct power_life power_catalogue;
+/* power_state.c: what `koffer-controller init` makes; what file_replace() keeps, receipts for one. */
+extern const struct power_life power_state_made, power_state_replaced;
+/* power_memory.c: of an agent. */
+extern const struct power_life power_memory;
+/* power_restore.c: to a directory. */
+extern const struct power_life power_restore;
 
 #endif
