@@ -1,4 +1,4 @@
-/* main.c -- koffer-agent: enroll, run, check.  See koffer-agent(8). */
+/* main.c -- koffer-agent, the network side of an agent: enroll, run, check.  See koffer-agent(8). */
 #include <getopt.h>
 #include <pthread.h>
 #include <signal.h>
@@ -7,11 +7,14 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "agent/daemon/store.h"
+#include "agent/daemon/settings.h"
+#include "agent/net/enrolment.h"
+#include "agent/net/papers.h"
 #include "agent/net/session.h"
 #include "common/base/limits.h"
 #include "common/base/log.h"
 #include "common/base/text.h"
+#include "common/sys/privilege.h"
 
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
@@ -105,11 +108,10 @@ enroll(const char *path, struct error *e)
                        "%s' (and check this host's clock)",
                        token.identity.name);
     if (rc == RC_OK)
-        rc = tls_start(e);
+        rc = enrolment_run(&settings, &token, e);
     if (rc == RC_OK)
-        rc = store_enroll(&settings, &token, e);
-    if (rc == RC_OK)
-        (void)printf("enrolled as agent '%s' of controller '%s'\nnow start: koffer-agent run\n",
+        (void)printf("enrolled as agent '%s' of controller '%s'\nnow start, or start anew: "
+                     "koffer-priv run, and koffer-agent run\n",
                      token.identity.name, token.controller);
     keys_wipe(&token, sizeof token);
     return rc;
@@ -142,35 +144,31 @@ open_signals(int *out, struct error *e)
     return *out >= 0 ? RC_OK : error_errno(e, "signalfd");
 }
 
+/* Before the first byte from outside, and before the first thread. */
 static enum rc
-serve(const struct settings *s, const struct config *config, const struct store *store,
-      int *signals, struct error *e)
+give_up_rights(const struct settings *s, struct error *e)
+{
+    struct privilege_account account = privilege_self();
+    if (account.uid == 0)
+        TRY(privilege_find(s->user, &account, e));
+    TRY(privilege_drop(&account, e));
+    return privilege_hide(e);
+}
+
+static enum rc
+serve(const struct settings *s, const struct papers *papers, int *signals, struct error *e)
 {
     char expect[CERTIFICATE_URI_MAX];
     struct certificate_identity controller = {.role = CERTIFICATE_CONTROLLER};
-    (void)snprintf(controller.name, sizeof controller.name, "%s", store->controller_name);
+    (void)snprintf(controller.name, sizeof controller.name, "%s", papers->controller_name);
     const struct tls_identity identity = {
-        .ca = store->ca_pem, .certificate = store->certificate_pem, .key = store->tls_key_pem};
+        .ca = papers->ca_pem, .certificate = papers->certificate_pem, .key = papers->tls_key_pem};
     const struct session_options options = {
-        .url = s->controller != NULL ? s->controller : store->control_url,
+        .url = s->controller != NULL ? s->controller : papers->control_url,
         .expect = certificate_uri(&controller, expect),
         .identity = &identity,
-        .vault = store->vault,
-        .jobs =
-            {
-                .config = config,
-                .host = store->certificate.identity.name,
-                .state = s->state,
-                .staging = s->staging,
-                .restore_roots = s->roots,
-                .restore_root_count = s->root_count,
-                .domain = store->domain,
-                .signing = store->signing,
-                .receiving = store->receiving,
-                .level = (int)s->level,
-                .threads = (unsigned)s->threads,
-                .lease_ms = (int64_t)s->lease_seconds * 1000,
-            },
+        .vault = papers->vault,
+        .socket = s->socket,
         .stopping = stopping,
         .ctx = signals,
     };
@@ -181,16 +179,17 @@ static enum rc
 run(const char *path, struct error *e)
 {
     CLEANUP(config_freep) struct config *config = NULL;
-    CLEANUP(store_clear) struct store store = {0};
+    CLEANUP(papers_clear) struct papers papers = {0};
     CLEANUP(own_closep) int signals = -1;
     struct settings settings;
     TRY(settings_read(path, &config, &settings, e));
-    TRY(store_load(&settings, &store, e));
+    TRY(give_up_rights(&settings, e));
+    TRY(papers_load(settings.state, &papers, e));
     TRY(open_signals(&signals, e));
     TRY(tls_start(e));
-    log_info("agent starts", LOG_TEXT("name", store.certificate.identity.name),
+    log_info("agent starts", LOG_TEXT("name", papers.certificate.identity.name),
              LOG_TEXT("version", KOFFER_VERSION));
-    TRY(serve(&settings, config, &store, &signals, e));
+    TRY(serve(&settings, &papers, &signals, e));
     log_info("agent stops");
     return RC_OK;
 }
@@ -199,12 +198,14 @@ static enum rc
 check(const char *path, struct error *e)
 {
     CLEANUP(config_freep) struct config *config = NULL;
-    CLEANUP(store_clear) struct store store = {0};
+    CLEANUP(papers_clear) struct papers papers = {0};
     struct settings settings;
     TRY(settings_read(path, &config, &settings, e));
-    (void)printf("%s: good\n", path);
-    if (store_load(&settings, &store, e) == RC_OK)
-        (void)printf("enrolled as '%s'\n", store.certificate.identity.name);
+    (void)printf("%s: good, as far as the network side can judge; sources: koffer-priv check\n",
+                 path);
+    TRY(give_up_rights(&settings, e));
+    if (papers_load(settings.state, &papers, e) == RC_OK)
+        (void)printf("enrolled as '%s'\n", papers.certificate.identity.name);
     else
         (void)printf("note: %s\n", e->text);
     return RC_OK;

@@ -36,49 +36,46 @@ enroll_result_free(struct enroll_result *r)
     *r = (struct enroll_result){0};
 }
 
-/* What the request is made of; the message borrows from here. */
-struct draft {
-    char *csr;
-    struct keys_public signing, receiving;
-    struct id proof;
-    uint8_t signature[KEYS_SIGNATURE_SIZE];
-};
+/* ---- the proof */
 
-static enum rc
-name_keys(const struct enroll_keys *keys, const struct token *token, struct draft *d,
-          Koffer__EnrollRequest *request, struct error *e)
+/* All but the request for a certificate; borrows. */
+static void
+fill(Koffer__EnrollRequest *r, const struct token *token, struct enroll_proof *p)
 {
-    TRY(certificate_make_request(keys->tls, &token->identity, &d->csr, e));
-    request->role = message_text(certificate_role_name(token->identity.role));
-    request->name = message_text(token->identity.name);
-    request->request = d->csr;
-    if (keys->signing != NULL) {
-        TRY(keys_public_of(keys->signing, &d->signing, e));
-        request->signing_key = message_bytes(d->signing.bytes, KEYS_PUBLIC_SIZE);
-    }
-    if (keys->receiving != NULL) {
-        TRY(keys_public_of(keys->receiving, &d->receiving, e));
-        request->receiving_key = message_bytes(d->receiving.bytes, KEYS_PUBLIC_SIZE);
-    }
-    return RC_OK;
+    koffer__enroll_request__init(r);
+    r->role = message_text(certificate_role_name(token->identity.role));
+    r->name = message_text(token->identity.name);
+    if (!p->with_keys)
+        return;
+    r->signing_key = message_bytes(p->signing.bytes, KEYS_PUBLIC_SIZE);
+    r->receiving_key = message_bytes(p->receiving.bytes, KEYS_PUBLIC_SIZE);
 }
 
-static enum rc
-prove(const struct token *token, const struct enroll_keys *keys, const struct tls_peer *peer,
-      struct draft *d, Koffer__EnrollRequest *request, struct error *e)
+enum rc
+enroll_prove(void *ctx, const uint8_t binding[static 32], const char *request,
+             struct enroll_proof *out, struct error *e)
 {
+    const struct enroll_keys *keys = ctx;
+    const struct keys_private *signing = keys->signing, *receiving = keys->receiving;
     CLEANUP(buffer_free) struct buffer transcript = BUFFER_INIT(LIMIT_CONTROL_MESSAGE);
+    Koffer__EnrollRequest said;
     struct id hash;
-    TRY(enroll_transcript(request, peer->binding, &transcript, e));
-    TRY(digest_sha256(span_of(token->secret.bytes, ID_SIZE), &hash, e));
-    TRY(digest_hmac(&hash, buffer_span(&transcript), (struct span){0}, &d->proof, e));
-    request->proof = message_bytes(d->proof.bytes, ID_SIZE);
-    if (keys->signing != NULL) {
-        TRY(keys_sign(keys->signing, ENROLL_CONTEXT, buffer_span(&transcript), d->signature, e));
-        request->signature = message_bytes(d->signature, KEYS_SIGNATURE_SIZE);
-    }
-    return RC_OK;
+    *out = (struct enroll_proof){.with_keys = signing != NULL};
+    if (signing != NULL)
+        TRY(keys_public_of(signing, &out->signing, e));
+    if (receiving != NULL)
+        TRY(keys_public_of(receiving, &out->receiving, e));
+    fill(&said, keys->token, out);
+    said.request = message_text(request);
+    TRY(enroll_transcript(&said, binding, &transcript, e));
+    TRY(digest_sha256(span_of(keys->token->secret.bytes, ID_SIZE), &hash, e));
+    TRY(digest_hmac(&hash, buffer_span(&transcript), (struct span){0}, &out->proof, e));
+    if (signing == NULL)
+        return RC_OK;
+    return keys_sign(signing, ENROLL_CONTEXT, buffer_span(&transcript), out->signature, e);
 }
+
+/* ---- the conversation */
 
 static enum rc
 copy_text(const char *from, char **to, struct error *e)
@@ -150,27 +147,37 @@ ask(struct stream *s, const Koffer__EnrollRequest *request, struct enroll_result
     return copy_reply((const Koffer__EnrollReply *)m, out, e);
 }
 
+static enum rc
+converse(struct stream *s, const struct token *token, const char *csr,
+         const struct enroll_prover *prover, struct enroll_result *out, struct error *e)
+{
+    struct enroll_proof p;
+    Koffer__EnrollRequest request;
+    TRY(prover->prove(prover->ctx, stream_peer(s)->binding, csr, &p, e));
+    fill(&request, token, &p);
+    request.request = message_text(csr);
+    request.proof = message_bytes(p.proof.bytes, ID_SIZE);
+    if (p.with_keys)
+        request.signature = message_bytes(p.signature, KEYS_SIGNATURE_SIZE);
+    return ask(s, &request, out, e);
+}
+
 enum rc
-enroll_join(const struct token *token, const struct enroll_keys *keys, struct enroll_result *out,
-            struct error *e)
+enroll_join(const struct token *token, const struct keys_private *tls,
+            const struct enroll_prover *prover, struct enroll_result *out, struct error *e)
 {
     CLEANUP(stream_closep) struct stream *s = NULL;
+    CLEANUP(own_freep) char *csr = NULL;
     char pin[sizeof "pin:" + ID_TEXT_SIZE], hex[ID_TEXT_SIZE];
-    struct draft d = {0};
     struct enroll_result result = {0};
-    Koffer__EnrollRequest request;
-    koffer__enroll_request__init(&request);
 
     (void)snprintf(pin, sizeof pin, "pin:%s", id_text(&token->spki, hex));
     static const struct tls_identity nobody = {.ca = NULL}; /* the pin stands for the CA */
-    enum rc rc = stream_dial(token->url, &nobody, pin, &s, e);
+    enum rc rc = certificate_make_request(tls, &token->identity, &csr, e);
     if (rc == RC_OK)
-        rc = name_keys(keys, token, &d, &request, e);
+        rc = stream_dial(token->url, &nobody, pin, &s, e);
     if (rc == RC_OK)
-        rc = prove(token, keys, stream_peer(s), &d, &request, e);
-    if (rc == RC_OK)
-        rc = ask(s, &request, &result, e);
-    free(d.csr);
+        rc = converse(s, token, csr, prover, &result, e);
     if (rc != RC_OK) {
         enroll_result_free(&result);
         return error_context(e, "enrol '%s' at %s", token->identity.name, token->url);

@@ -34,9 +34,30 @@ enroll_send(struct stream *s, uint8_t flags, const ProtobufCMessage *message, st
 enum rc enroll_receive(struct stream *s, int ms, const ProtobufCMessageDescriptor *what,
                        ProtobufCMessage **out, struct error *e);
 
-struct enroll_keys {
-    const struct keys_private *tls, *signing, *receiving; /* signing, receiving: agents only */
+/*
+ * The token's secret and the long-lived keys may be in another process than the conversation: it asks for a proof, by what only
+ * it can know (the connection's binding) and what it made itself (the request for a certificate).
+ */
+struct enroll_proof {
+    bool with_keys; /* agents */
+    struct keys_public signing, receiving;
+    struct id proof;
+    uint8_t signature[KEYS_SIGNATURE_SIZE];
 };
+
+struct enroll_prover {
+    enum rc (*prove)(void *ctx, const uint8_t binding[static 32], const char *request,
+                     struct enroll_proof *out, struct error *e);
+    void *ctx;
+};
+
+struct enroll_keys { /* signing, receiving: NULL for an operator */
+    const struct token *token;
+    const struct keys_private *signing, *receiving;
+};
+/* Where the secret and the keys are.  A prover's function: ctx is a struct enroll_keys. */
+enum rc enroll_prove(void *ctx, const uint8_t binding[static 32], const char *request,
+                     struct enroll_proof *out, struct error *e);
 
 struct enroll_result {
     char *certificate, *ca; /* PEM */
@@ -48,8 +69,8 @@ struct enroll_result {
 };
 void enroll_result_free(struct enroll_result *r); /* releases what it points to */
 
-/* RC_DENIED with the controller's words when the token is not (or no longer) good. */
-enum rc enroll_join(const struct token *token, const struct enroll_keys *keys,
-                    struct enroll_result *out, struct error *e);
+/* RC_DENIED with the controller's words when the token is not (or no longer) good.  The token's secret is not looked at. */
+enum rc enroll_join(const struct token *token, const struct keys_private *tls,
+                    const struct enroll_prover *prover, struct enroll_result *out, struct error *e);
 
 #endif

@@ -19,10 +19,22 @@ const struct config_key settings_keys[] = {
      .type = CONFIG_TEXT,
      .check = check_url,
      .help = "Address of the controller, tls+tcp://HOST:PORT; default: as told at enrolment."},
+    {.name = "user",
+     .type = CONFIG_TEXT,
+     .fallback = "koffer-agent",
+     .help = "The user that the network side runs as; koffer-priv takes orders from nobody else."},
     {.name = "state-directory",
      .type = CONFIG_PATH,
      .fallback = "/var/lib/koffer/agent",
-     .help = "Keys, certificate, and what the last captures found. Only root may read it."},
+     .help = "The network side's key of TLS and certificates; it belongs to `user`."},
+    {.name = "private-directory",
+     .type = CONFIG_PATH,
+     .fallback = "/var/lib/koffer/priv",
+     .help = "koffer-priv's keys and what the last captures found.  Only root may read it."},
+    {.name = "socket",
+     .type = CONFIG_PATH,
+     .fallback = "/run/koffer-priv/socket",
+     .help = "Where koffer-priv listens for the network side, in a directory of its own."},
     {.name = "staging-directory",
      .type = CONFIG_PATH,
      .fallback = "/var/cache/koffer/staging",
@@ -83,15 +95,15 @@ settings_read(const char *path, struct config **config, struct settings *out, st
     TRY(config_read(settings_keys, path, config, e));
     const struct config_section *s = config_root(*config);
     *out = (struct settings){
+        .user = config_text(s, "user"),
         .state = config_text(s, "state-directory"),
+        .private = config_text(s, "private-directory"),
+        .socket = config_text(s, "socket"),
         .staging = config_text(s, "staging-directory"),
         .controller = config_text(s, "controller"),
         .level = config_number(s, "compression-level"),
         .threads = config_number(s, "threads"),
         .lease_seconds = config_number(s, "lease"),
     };
-    TRY(take_roots(*config, out, e));
-    for (size_t i = 0; i < config_count(s, "source"); i++)
-        TRY(source_validate(*config, config_at(s, "source", i), e));
-    return RC_OK;
+    return take_roots(*config, out, e);
 }

@@ -1,5 +1,8 @@
 /*
- * settings.h -- the table of koffer-agent.conf, and the configuration read through it.
+ * settings.h -- the table of koffer-agent.conf, which both halves of an agent read, each for what concerns it.
+ *
+ *     TRY(settings_read(path, &config, &settings, e));
+ *     TRY(settings_check_sources(config, e));             // koffer-priv; the network side knows nothing of sources
  *
  * Layer: agent.
  */
@@ -14,16 +17,22 @@ extern const struct config_key settings_keys[];
 
 enum { SETTINGS_ROOTS_MAX = 32 };
 
-struct settings { /* borrows from the configuration */
-    const char *state, *staging;
+struct settings {        /* borrows from the configuration */
+    const char *user;    /* of the network side */
+    const char *state;   /* the network side's: TLS key and certificate */
+    const char *private; /* koffer-priv's: every other key, memory, receipt */
+    const char *socket;  /* between the two */
+    const char *staging;
     const char *controller; /* NULL: where we enrolled */
     const char *roots[SETTINGS_ROOTS_MAX];
     size_t root_count;
     uint64_t level, threads, lease_seconds;
 };
 
-/* Reads, and lets every source's kind judge its section.  `config` owns what *out points to. */
+/* `config` owns what *out points to. */
 enum rc
 settings_read(const char *path, struct config **config, struct settings *out, struct error *e);
+/* Every source's kind judges its section. */
+enum rc settings_check_sources(const struct config *config, struct error *e);
 
 #endif

@@ -1,50 +1,37 @@
 /* job_stream.c -- see job_stream.h. */
 #include "agent/net/job_stream.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <time.h>
+#include <sys/eventfd.h>
 
 #include "common/base/wire.h"
 
-enum { STREAM_VERSION = 1, LOOK_MS = 250 /* how soon a cancel is seen */ };
+enum { STREAM_VERSION = 1 };
 
 struct job_stream {
     struct stream *stream; /* NULL until dialled */
-    const _Atomic(bool) *cancel;
-    pthread_mutex_t lock; /* of the watcher: ending, stream */
-    pthread_cond_t end;
+    int channel, end;      /* end: an eventfd, ours */
+    pthread_mutex_t lock;  /* of the watcher: stream, cut */
     pthread_t watcher;
-    bool started, ending;
+    bool started, cut;
 };
 
-static struct timespec
-soon(void)
-{
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    t.tv_nsec += LOOK_MS * 1000000L;
-    if (t.tv_nsec >= 1000000000L) {
-        t.tv_sec++;
-        t.tv_nsec -= 1000000000L;
-    }
-    return t;
-}
-
+/* Until the channel's other end is closed, or we are. */
 static void *
 watch(void *arg)
 {
     struct job_stream *p = arg;
-    bool cancelled = false;
+    struct pollfd ready[] = {{.fd = p->channel}, {.fd = p->end, .events = POLLIN}};
+    while (poll(ready, 2, -1) < 0)
+        continue; /* EINTR */
+    if (ready[1].revents != 0)
+        return NULL;
     (void)pthread_mutex_lock(&p->lock);
-    while (!p->ending) {
-        struct timespec until = soon();
-        (void)pthread_cond_timedwait(&p->end, &p->lock, &until);
-        if (!cancelled && p->stream != NULL && p->cancel != NULL && atomic_load(p->cancel)) {
-            stream_cancel(p->stream);
-            cancelled = true;
-        }
-    }
+    p->cut = true;
+    if (p->stream != NULL)
+        stream_cancel(p->stream);
     (void)pthread_mutex_unlock(&p->lock);
     return NULL;
 }
@@ -52,19 +39,29 @@ watch(void *arg)
 static enum rc
 start(struct job_stream *p, struct error *e)
 {
-    pthread_condattr_t clock;
     sigset_t all, before;
-    (void)pthread_mutex_init(&p->lock, NULL);
-    (void)pthread_condattr_init(&clock);
-    (void)pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&p->end, &clock);
-    (void)pthread_condattr_destroy(&clock);
+    p->end = eventfd(0, EFD_CLOEXEC);
+    if (p->end < 0)
+        return error_errno(e, "eventfd");
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     int failed = pthread_create(&p->watcher, NULL, watch, p);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     p->started = failed == 0;
     return p->started ? RC_OK : error_set(e, RC_NO_MEMORY, "thread for a data stream");
+}
+
+static enum rc
+dial(struct job_stream *p, const struct job_stream_options *options, struct error *e)
+{
+    struct stream *stream = NULL;
+    TRY(stream_dial(options->url, options->identity, options->expect, &stream, e));
+    (void)pthread_mutex_lock(&p->lock);
+    p->stream = stream;
+    if (p->cut)
+        stream_cancel(stream);
+    (void)pthread_mutex_unlock(&p->lock);
+    return RC_OK;
 }
 
 static enum rc
@@ -87,14 +84,11 @@ job_stream_open(const struct job_stream_options *options, struct job_stream **ou
     CLEANUP(job_stream_closep) struct job_stream *p = calloc(1, sizeof *p);
     if (p == NULL)
         return error_set(e, RC_NO_MEMORY, "data stream");
-    p->cancel = options->cancel;
+    p->channel = options->channel;
+    p->end = -1;
+    (void)pthread_mutex_init(&p->lock, NULL);
     TRY(start(p, e));
-    struct stream *stream = NULL;
-    TRY_IN(stream_dial(options->url, options->identity, options->expect, &stream, e), e,
-           "data stream to %s", options->url);
-    (void)pthread_mutex_lock(&p->lock);
-    p->stream = stream;
-    (void)pthread_mutex_unlock(&p->lock);
+    TRY_IN(dial(p, options, e), e, "data stream to %s", options->url);
     TRY_IN(hello(p, options, e), e, "data stream to %s", options->url);
     *out = TAKE(p);
     return RC_OK;
@@ -106,13 +100,11 @@ job_stream_close(struct job_stream *p)
     if (p == NULL)
         return;
     if (p->started) {
-        (void)pthread_mutex_lock(&p->lock);
-        p->ending = true;
-        (void)pthread_cond_signal(&p->end);
-        (void)pthread_mutex_unlock(&p->lock);
+        const uint64_t one = 1;
+        (void)!write(p->end, &one, sizeof one);
         (void)pthread_join(p->watcher, NULL);
     }
-    (void)pthread_cond_destroy(&p->end);
+    own_closep(&p->end);
     (void)pthread_mutex_destroy(&p->lock);
     stream_close(p->stream);
     free(p);

@@ -1,14 +1,13 @@
 /*
- * job_stream.h -- the data stream of one job: dialled, introduced, and cut when the job is cancelled.
+ * job_stream.h -- the data stream of one job: dialled, introduced, and cut when nobody wants it any more.
  *
- * A small thread carries the job's cancel flag to the stream, so that a blocked send or receive ends.
+ * A small thread watches the job's channel: when its other end is closed (the job has ended, or its process has), a blocked
+ * send or receive ends.
  *
  * Threads: job_stream_send and job_stream_receive from one thread each.  Layer: agent/net.
  */
 #ifndef AGENT_NET_JOB_STREAM_H
 #define AGENT_NET_JOB_STREAM_H
-
-#include <stdatomic.h>
 
 #include "proto/stream.h"
 
@@ -18,7 +17,7 @@ struct job_stream_options {
     const struct tls_identity *identity;
     uint64_t job;
     const struct id *token;
-    const _Atomic(bool) *cancel; /* borrowed until job_stream_close */
+    int channel; /* to the job; borrowed until job_stream_close */
 };
 
 /* Dial, say HELLO, hear WELCOME. */

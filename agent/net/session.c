@@ -11,7 +11,7 @@
 #include "common/sys/file.h"
 #include "proto/message.h"
 
-enum { PROTOCOL = 1, DESCRIPTION_MAX = 200, HELLO = 1 /* correlation */ };
+enum { PROTOCOL = 1, HELLO = 1 /* correlation */ };
 
 /* ---- hello */
 
@@ -37,7 +37,6 @@ struct hello {
     Koffer__AgentHello message;
     Koffer__Source sources[JOB_SOURCES_MAX];
     Koffer__Source *source_list[JOB_SOURCES_MAX];
-    char descriptions[JOB_SOURCES_MAX][DESCRIPTION_MAX];
     uint64_t jobs[JOB_MAX];
     char system[128];
 };
@@ -52,17 +51,14 @@ add_job(void *ctx, const struct job_status *status)
 static void
 add_sources(const struct session *s, struct hello *h)
 {
-    const struct config_section *root = config_root(s->options->jobs.config);
-    size_t count = config_count(root, "source");
-    for (size_t i = 0; i < count && i < JOB_SOURCES_MAX; i++) {
-        const struct config_section *section = config_at(root, "source", i);
-        const struct source_kind *kind = source_kind_of(config_text(section, "kind"));
+    const struct priv_source *sources;
+    size_t count = priv_client_sources(s->priv, &sources);
+    for (size_t i = 0; i < count; i++) {
         koffer__source__init(&h->sources[i]);
-        kind->describe(section, h->descriptions[i], DESCRIPTION_MAX);
-        h->sources[i].name = message_text(config_title(section));
-        h->sources[i].kind = message_text(kind->name);
-        h->sources[i].required = config_bool(section, "required");
-        h->sources[i].description = h->descriptions[i];
+        h->sources[i].name = message_text(sources[i].name);
+        h->sources[i].kind = message_text(sources[i].kind);
+        h->sources[i].required = sources[i].required;
+        h->sources[i].description = message_text(sources[i].description);
         h->source_list[i] = &h->sources[i];
         h->message.n_sources++;
     }
@@ -83,7 +79,7 @@ say_hello(struct session *s, struct error *e)
     h->message.clock = clock_wall().ns;
     h->message.session = s->number;
     add_sources(s, h);
-    job_each(s->board, add_job, h);
+    priv_client_each(s->priv, add_job, h);
     h->message.jobs = h->jobs;
     return session_send(s, KOFFER__MESSAGE_TYPE__AGENT_HELLO, HELLO, &h->message.base, e);
 }
@@ -127,7 +123,7 @@ take_welcome(struct session *s, const struct frame *frame, struct error *e)
     if (w->protocol != PROTOCOL)
         return error_set(e, RC_UNSUPPORTED, "the controller chose protocol %u", w->protocol);
     TRY(copy_vault(s, w, &vault, e));
-    job_set_vault(s->board, &vault);
+    priv_client_set_vault(s->priv, &vault);
     (void)pthread_mutex_lock(&s->lock);
     (void)snprintf(s->data_url, sizeof s->data_url, "%s", w->data_url);
     (void)pthread_mutex_unlock(&s->lock);
@@ -145,7 +141,7 @@ on_reply(struct session *s, const struct frame *frame)
 {
     struct error e = ERROR_INIT;
     if (frame->type == KOFFER__MESSAGE_TYPE__STEP_RESULT)
-        job_drop(s->board, frame->correlation);
+        priv_client_drop(s->priv, frame->correlation);
     else if (frame->type == KOFFER__MESSAGE_TYPE__AGENT_HELLO &&
              take_welcome(s, frame, &e) != RC_OK)
         log_error(&e, "hello");
@@ -170,12 +166,12 @@ on_frame(struct session *s, const struct frame *frame)
 static void
 on_event(struct session *s, const struct link_event *event)
 {
-    struct error e = ERROR_INIT;
     if (event->kind == LINK_UP) {
+        s->up = true;
         s->welcome = false;
-        if (say_hello(s, &e) != RC_OK)
-            log_error(&e, "hello");
+        s->told = 0;
     } else if (event->kind == LINK_DOWN) {
+        s->up = false;
         if (s->welcome || event->why.text[0] != '\0')
             log_error(&event->why, "no connection to the controller",
                       LOG_TEXT("url", s->options->url));
@@ -185,6 +181,21 @@ on_event(struct session *s, const struct link_event *event)
     }
 }
 
+/* Again when koffer-priv was lost meanwhile: what was running in it may be no more, and its sources others. */
+static void
+greet(struct session *s)
+{
+    struct error e = ERROR_INIT;
+    uint64_t instance;
+    if (!s->up || !priv_client_ready(s->priv, &instance) || instance == s->told)
+        return;
+    s->welcome = false;
+    if (say_hello(s, &e) == RC_OK)
+        s->told = instance;
+    else if (e.code != RC_AGAIN)
+        log_error(&e, "hello");
+}
+
 static void
 wake(void *ctx)
 {
@@ -192,19 +203,30 @@ wake(void *ctx)
     link_wake(s->link);
 }
 
+static void
+start_stream(void *ctx, const struct priv_stream *what, int fd)
+{
+    struct session *s = ctx;
+    char url[PRIV_URL_MAX];
+    (void)pthread_mutex_lock(&s->lock);
+    (void)snprintf(url, sizeof url, "%s", s->data_url);
+    (void)pthread_mutex_unlock(&s->lock);
+    relay_start(s->relay, what, fd, url);
+}
+
 static enum rc
 open_all(struct session *s, struct error *e)
 {
-    struct job_options jobs = s->options->jobs;
     const struct link_options link = {
         .url = s->options->url, .identity = s->options->identity, .expect = s->options->expect};
+    const struct relay_options relay = {.identity = s->options->identity,
+                                        .expect = s->options->expect};
+    const struct priv_client_options priv = {
+        .path = s->options->socket, .wake = wake, .stream = start_stream, .ctx = s};
     TRY(keys_random(&s->number, sizeof s->number, e));
-    jobs.ports = session_ports(s);
-    jobs.wake = wake;
-    jobs.wake_ctx = s;
-    TRY(job_board_new(&jobs, &s->board, e));
-    TRY(job_reap(s->board, e));
-    return link_open(&link, &s->link, e);
+    TRY(relay_new(&relay, &s->relay, e));
+    TRY(link_open(&link, &s->link, e));
+    return priv_client_open(&priv, &s->priv, e);
 }
 
 static enum rc
@@ -215,8 +237,9 @@ loop(struct session *s, struct error *e)
         TRY(link_next(s->link, clock_after_ms(clock_mono(), SESSION_TICK_MS), &event, e));
         on_event(s, &event);
         link_event_clear(&event);
+        greet(s);
         session_report(s, clock_mono());
-        job_tick(s->board, s->welcome);
+        priv_client_tick(s->priv, s->welcome);
     }
     return RC_OK;
 }
@@ -229,7 +252,8 @@ session_run(const struct session_options *options, struct error *e)
     enum rc rc = open_all(&s, e);
     if (rc == RC_OK)
         rc = loop(&s, e);
-    job_board_free(s.board); /* before the link: its jobs' last word wakes it */
+    priv_client_close(s.priv); /* before what its thread uses */
+    relay_free(s.relay);
     link_close(s.link);
     (void)pthread_mutex_destroy(&s.lock);
     return rc;

@@ -1,15 +1,16 @@
 /*
  * session.h -- the agent's life with its controller: says hello, takes orders, reports.
  *
- * One loop over the link and the job board.  A result is sent until the controller has acknowledged it, also over a new
- * connection; progress of running steps once a second.  Runs until `stop` becomes readable.
+ * One loop over the link and koffer-priv, which runs the steps.  A result is sent until the controller has acknowledged it, also
+ * over a new connection; progress of running steps once a second.  Without koffer-priv the agent says no hello: what was
+ * running in one that has gone is missed by the controller in the next hello.  Runs until `stopping` says so.
  *
  * Threads: the caller's.  Layer: agent/net.
  */
 #ifndef AGENT_NET_SESSION_H
 #define AGENT_NET_SESSION_H
 
-#include "agent/job/job.h"
+#include "agent/priv/priv_client.h"
 #include "proto/tls.h"
 
 enum { SESSION_TICK_MS = 500, SESSION_RESEND_MS = 10000 };
@@ -19,7 +20,7 @@ struct session_options {
     const char *expect; /* "koffer://controller/<name>" */
     const struct tls_identity *identity;
     struct record_vault_id vault; /* as enrolled: another one is refused */
-    struct job_options jobs;      /* ports and wake are filled in here */
+    const char *socket;           /* of koffer-priv */
     /* Asked every tick: end now? */
     bool (*stopping)(void *ctx);
     void *ctx;

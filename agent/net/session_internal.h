@@ -4,11 +4,10 @@
 
 #include <pthread.h>
 
+#include "agent/net/relay.h"
 #include "agent/net/session.h"
 #include "proto/koffer.pb-c.h"
 #include "proto/link.h"
-
-enum { SESSION_URL_MAX = 320 };
 
 struct session_sent { /* a result that waits for its acknowledgement */
     uint64_t job;
@@ -18,14 +17,17 @@ struct session_sent { /* a result that waits for its acknowledgement */
 struct session {
     const struct session_options *options;
     struct link *link;
-    struct job_board *board;
+    struct priv_client *priv;
+    struct relay *relay;
     uint64_t number; /* random per start */
+    bool up;         /* the link */
     bool welcome;    /* the controller has answered our hello on this connection */
+    uint64_t told;   /* the instance of koffer-priv that the last hello told of; 0: none */
     struct session_sent sent[JOB_MAX];
     size_t sent_count;
     struct mono next_progress;
-    pthread_mutex_t lock; /* data_url is read by the jobs' threads */
-    char data_url[SESSION_URL_MAX];
+    pthread_mutex_t lock; /* data_url is read by the client's thread */
+    char data_url[PRIV_URL_MAX];
 };
 
 /* session_order.c */
@@ -37,8 +39,5 @@ enum rc session_send(struct session *s, uint16_t type, uint64_t correlation,
 
 /* session_report.c */
 void session_report(struct session *s, struct mono now);
-
-/* session_ports.c: data streams for the jobs. */
-struct job_ports session_ports(struct session *s);
 
 #endif

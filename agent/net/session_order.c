@@ -1,4 +1,4 @@
-/* session_order.c -- orders from the controller, checked field by field before the job board sees them. */
+/* session_order.c -- orders from the controller, checked field by field, as koffer-priv does again. */
 #include <stdio.h>
 
 #include "agent/net/session_internal.h"
@@ -109,7 +109,7 @@ take_order(struct session *s, const struct frame *frame, struct error *e)
     if (order == NULL)
         return error_set(e, RC_NO_MEMORY, "order");
     TRY(copy_order((const Koffer__StepOrder *)m, order, e));
-    return job_submit(s->board, order, e);
+    return priv_client_submit(s->priv, order, e);
 }
 
 void
@@ -128,6 +128,6 @@ session_cancel(struct session *s, const struct frame *frame)
     struct error e = ERROR_INIT;
     CLEANUP(message_freep) ProtobufCMessage *m = NULL;
     if (message_unpack(&koffer__job_ref__descriptor, frame->body, &m, &e) == RC_OK)
-        job_cancel(s->board, ((const Koffer__JobRef *)m)->job);
+        priv_client_cancel(s->priv, ((const Koffer__JobRef *)m)->job);
     session_answer(s, frame, m == NULL ? &e : NULL);
 }

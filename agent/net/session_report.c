@@ -190,5 +190,5 @@ session_report(struct session *s, struct mono now)
     v.progress = clock_ms_until(s->next_progress, now) == 0;
     if (v.progress)
         s->next_progress = clock_after_ms(now, PROGRESS_MS);
-    job_each(s->board, look, &v);
+    priv_client_each(s->priv, look, &v);
 }

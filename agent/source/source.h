@@ -120,6 +120,7 @@ const struct source_kind *source_kind_of(const char *name); /* NULL: unknown */
  * source_validate: the title is a good name, only keys of its own kind are set, and kind->validate is content.
  */
 extern const struct config_key source_keys[];
+extern const struct config_key source_common_keys[]; /* those of every kind */
 enum rc
 source_validate(const struct config *config, const struct config_section *section, struct error *e);
 

@@ -63,7 +63,9 @@ static enum rc
 join(const struct token *token, const struct keys_private *key, struct enroll_result *out,
      struct error *e)
 {
-    enum rc rc = enroll_join(token, &(struct enroll_keys){.tls = key}, out, e);
+    struct enroll_keys keys = {.token = token};
+    const struct enroll_prover prover = {enroll_prove, &keys};
+    enum rc rc = enroll_join(token, key, &prover, out, e);
     if (!rc_is_transient(rc))
         return rc;
     /* The controller listens for enrolments only while a token is open. */

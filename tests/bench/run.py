@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """Koffer beside restic, in one interleaved run: run.py PROGRAMS [--corpus DIR] [--rounds N] [--megabytes N].
 
-PROGRAMS is a folder with koffer, koffer-agent and koffer-controller (a release build).  Both back up the same corpus, both
-encrypt; Koffer's agent and controller are separate processes that talk TLS over the loopback, and its full is verified within
+PROGRAMS is a folder with koffer, koffer-agent, koffer-priv and koffer-controller (a release build).  Both back up the same
+corpus, both encrypt; Koffer's agent and controller are separate processes that talk TLS over the loopback, and its full is verified within
 the time.  Printed: median seconds and the ratio Koffer / restic for a first full, an unchanged one and a full restore.
 """
 import argparse
@@ -34,11 +34,13 @@ class Koffer:
                  f"tls+tcp://127.0.0.1:{port}")
         self.controller = self.start("koffer-controller", "run", "--config", f"{folder}/c.conf")
         self.until(lambda: self.run("koffer", "status", check=False).returncode == 0)
-        (folder / "a.conf").write_text(f'state-directory = "{folder}/agent"\nstaging-directory = "{folder}/staging"\n'
+        (folder / "a.conf").write_text(f'user = "nobody"\nstate-directory = "{folder}/agent"\n'
+                                       f'private-directory = "{folder}/priv"\nsocket = "{folder}/priv-run/socket"\nstaging-directory = "{folder}/staging"\n'
                                        f'source "spool" {{ kind = files  paths = {{"{corpus}"}} }}\n')
         os.chmod(folder / "a.conf", 0o600)
         token = next(word for word in self.run("koffer", "agent", "add", "host").stdout.split() if word.startswith("KFT1-"))
         self.run("koffer-agent", "enroll", "--config", f"{folder}/a.conf", input=token)
+        self.priv = self.start("koffer-priv", "run", "--config", f"{folder}/a.conf")
         self.agent = self.start("koffer-agent", "run", "--config", f"{folder}/a.conf")
         self.until(lambda: "connected" in self.run("koffer", "agent", "list").stdout)
 
@@ -65,12 +67,12 @@ class Koffer:
         return timed(f"{self.programs}/koffer", "restore", "files", "latest:host.spool", "--to", str(target), env=self.env)
 
     def memory(self):
-        """Peak MiB of agent and controller."""
-        return [int(line.split()[1]) // 1024 for process in (self.agent, self.controller)
+        """Peak MiB of agent, koffer-priv and controller."""
+        return [int(line.split()[1]) // 1024 for process in (self.agent, self.priv, self.controller)
                 for line in open(f"/proc/{process.pid}/status") if line.startswith("VmHWM")]
 
     def stop(self):
-        for process in (self.agent, self.controller):
+        for process in (self.agent, self.priv, self.controller):
             process.send_signal(signal.SIGTERM)
             process.wait(30)
 
@@ -91,7 +93,7 @@ def one_round(programs, corpus, folder, number):
         out["restore"] = (koffer.restore(folder / "back1"),
                           timed("restic", "restore", "-q", "latest", "--target", str(folder / "back2"), env=env))
         out["size MB"] = size_mb(folder / "vault"), size_mb(restic)
-        print(f"round {number}: peak memory agent {koffer.memory()[0]} MiB, controller {koffer.memory()[1]} MiB", flush=True)
+        print("round {}: peak memory agent {} MiB, koffer-priv {} MiB, controller {} MiB".format(number, *koffer.memory()), flush=True)
     finally:
         koffer.stop()
     return out
@@ -106,6 +108,7 @@ def main():
     args = ap.parse_args()
     with tempfile.TemporaryDirectory(prefix="koffer-bench-") as scratch:
         scratch = pathlib.Path(scratch)
+        scratch.chmod(0o711)  # the network side of the agent, who is nobody, must reach its own
         corpus = args.corpus
         if corpus is None:
             corpus = scratch / "corpus"
@@ -117,6 +120,7 @@ def main():
         for number in range(args.rounds):
             folder = scratch / f"round{number}"
             folder.mkdir()
+            folder.chmod(0o711)
             rounds.append(one_round(args.programs.resolve(), corpus.resolve(), folder, number))
             shutil.rmtree(folder)
         print(f"{'':12} {'koffer':>9} {'restic':>9} {'ratio':>7}")

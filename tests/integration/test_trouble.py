@@ -187,9 +187,7 @@ def test_a_clock_that_is_off_by_an_hour_is_said(cluster, koffer):
     """The agent works all the same; who reads the status learns it."""
     library = next(pathlib.Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
     koffer.agents["db1"].stop()
-    koffer.agents["db1"] = cluster.hosts["db1"].start(
-        ["/mnt/programs/koffer-agent", "run", "--config", programs.AGENT["config"]], "koffer-agent",
-        env={"LD_PRELOAD": str(library), "FAKETIME": "+1h", "FAKETIME_DONT_FAKE_MONOTONIC": "1"})
+    koffer.start_agent("db1", env={"LD_PRELOAD": str(library), "FAKETIME": "+1h", "FAKETIME_DONT_FAKE_MONOTONIC": "1"})
     try:
         koffer.wait_for_agents()
         problem = next(agent["problem"] for agent in koffer.json("agent", "list")["agents"] if agent["name"] == "db1")

@@ -17,7 +17,7 @@ import compare
 from host import Failed, wait_until
 from servers.mariadb import Mariadb
 
-PROGRAMS = ("koffer-controller", "koffer-agent", "koffer", "koffer-recover")
+PROGRAMS = ("koffer-controller", "koffer-agent", "koffer-priv", "koffer", "koffer-recover")
 URL = "tls+tcp://10.88.0.10:7420"
 CONTROLLER = {"config": "/etc/koffer/koffer-controller.conf", "state": "/var/lib/koffer/controller",
               "vault": "/var/lib/koffer/vault"}
@@ -31,12 +31,40 @@ SOURCES = {
 # What Cyrus makes again, and what lives only while it runs; nothing else of its directories may be missing.
 IMAP_SKIPPED = ["lock", "proc", "socket", "sync", "stats", "statuscache.db", "tls_sessions.db", "db.backup[12]", "stage.",
                 "sync."]
+USER, UID = "koffer-agent", 7421
 CACHES = ["session", "cache", "cache_shared", "cache_index", "cache_thread", "cache_messages", "kolab_folders",
           "kolab_cache_event", "policy_result", "statistic"]
 
 
 def missing_programs(folder):
     return [name for name in PROGRAMS if not (pathlib.Path(folder) / name).exists()]
+
+
+class Agent:
+    """The two daemons of an agent; `network` is the one that the controller sees."""
+
+    def __init__(self, name, priv, network):
+        self.name, self.priv, self.network = name, priv, network
+
+    def halves(self):
+        return {f"koffer-agent on {self.name}": self.network, f"koffer-priv on {self.name}": self.priv}
+
+    def running(self):
+        return self.network.running() and self.priv.running()
+
+    def words(self):
+        return "\n".join(f"{what}: {daemon.words()}" for what, daemon in self.halves().items())
+
+    def send(self, signal_number):
+        """To the network side: without it, the other hears nothing."""
+        self.network.send(signal_number)
+
+    def stop(self):
+        return [daemon.stop() for daemon in self.halves().values()]
+
+    def kill(self):
+        for daemon in self.halves().values():
+            daemon.kill()
 
 
 class Koffer:
@@ -68,11 +96,22 @@ class Koffer:
 
     def configure_agent(self, name, sources):
         host = self.cluster.hosts[name]
-        host.run(["install", "-d", "-m", "700", "/etc/koffer", "/var/lib/koffer"])
+        host.run(["install", "-d", "-m", "755", "/etc/koffer", "/var/lib/koffer"])
+        self.add_user(host)
         sections = "".join(f'source "{source}" {{\n    {section}\n}}\n' for source, section in sources.items())
         config = host.outside(AGENT["config"])
         config.write_text(sections)
         config.chmod(0o600)
+
+    @staticmethod
+    def add_user(host):
+        """As deploy/sysusers.d would; the host's /etc is its own."""
+        for path, line in (("/etc/passwd", f"{USER}:x:{UID}:{UID}::/nonexistent:/usr/sbin/nologin\n"),
+                           ("/etc/group", f"{USER}:x:{UID}:\n")):
+            file = host.outside(path)
+            if f"{USER}:" not in file.read_text():
+                with file.open("a") as out:
+                    out.write(line)
 
     def enroll(self, name):
         self.configure_agent(name, SOURCES[name])
@@ -82,9 +121,12 @@ class Koffer:
     def agent_program(self, name, verb, **options):
         return self.cluster.hosts[name].run(["/mnt/programs/koffer-agent", verb, "--config", AGENT["config"]], **options)
 
-    def start_agent(self, name):
-        self.agents[name] = self.cluster.hosts[name].start(
-            ["/mnt/programs/koffer-agent", "run", "--config", AGENT["config"]], "koffer-agent")
+    def start_agent(self, name, env=None):
+        """Both halves, koffer-priv first; `env`: more of it for both."""
+        host = self.cluster.hosts[name]
+        priv, network = (host.start([f"/mnt/programs/{program}", "run", "--config", AGENT["config"]], program, env=env)
+                         for program in ("koffer-priv", "koffer-agent"))
+        self.agents[name] = Agent(name, priv, network)
 
     def connected(self):
         return {agent["name"] for agent in self.json("agent", "list")["agents"] if agent["state"] == "connected"}
@@ -108,7 +150,7 @@ class Koffer:
                 self.agents[name].send(signal.SIGCONT)
 
     def daemons(self):
-        agents = {f"koffer-agent on {name}": daemon for name, daemon in self.agents.items()}
+        agents = {what: daemon for agent in self.agents.values() for what, daemon in agent.halves().items()}
         return {**agents, "koffer-controller": self.controller} if self.controller else agents
 
     def stop(self):

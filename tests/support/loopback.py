@@ -47,7 +47,7 @@ class Loopback:
         if not (self.programs / "koffer-controller").exists():
             raise Failed(f"no koffer-controller in '{programs}': set KOFFER_PROGRAMS")
         self.top = pathlib.Path(tempfile.mkdtemp(prefix="koffer-loopback-"))
-        self.top.chmod(0o700)
+        self.top.chmod(0o711)  # the network side of an agent, who is nobody, must reach its own
         self.settings, self.process = settings, None
 
     def __enter__(self):
@@ -109,6 +109,10 @@ class Loopback:
     def agent(self, name):
         return self.top / f"agent-{name}"
 
+    def secrets(self, name):
+        """koffer-priv's own: keys/signing.key, keys/receiving.key, keys/domain."""
+        return self.top / f"priv-{name}"
+
     def operator(self, name):
         return self.top / f"operator-{name}"
 
@@ -117,7 +121,8 @@ class Loopback:
 
     def enroll_agent(self, name, sources='source "data" {\n    kind = "files"\n    paths = {"/etc/hostname"}\n}\n', replace=()):
         config = self.agent_config(name)
-        config.write_text(f'state-directory = "{self.agent(name)}"\nstaging-directory = "{self.top}/staging-{name}"\n'
+        config.write_text(f'user = "nobody"\nstate-directory = "{self.agent(name)}"\n'
+                          f'private-directory = "{self.secrets(name)}"\nsocket = "{self.top}/run-{name}/socket"\nstaging-directory = "{self.top}/staging-{name}"\n'
                           f'restore-roots = {{"{self.top}/restored-{name}"}}\n' + sources)
         config.chmod(0o600)
         token = self.json("agent", "add", name, *replace)["token"]

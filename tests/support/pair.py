@@ -1,22 +1,27 @@
-"""A controller and one agent on the loopback, with a source of random files: the smallest whole Koffer, ready in a second.
+"""A controller and one agent (its two processes) on the loopback, with a source of random files: the smallest whole Koffer.
 
     pair = Pair(programs, base, random.Random(seed))      # base: a private directory, empty
     pair.start()                                          # whichever does not run; returns when they have met
     pair.run("koffer", "cycle", "start", "--wait")        # -> CompletedProcess; fails with the program's own words
     pair.json("full", "list")["fulls"]                    # -> decoded
-    pair.kill(["agent", "controller"])                    # signal 9
-    ends = pair.stop()                                    # exit statuses; both ended well: [0, 0]
+    pair.kill(["agent", "priv", "controller"])            # signal 9; agent: the network side, priv: koffer-priv
+    ends = pair.stop()                                    # exit statuses of agent and controller; ended well: [0, 0]
 
 Ports are free ones, so that several pairs can run side by side.  The controller listens on `address` and tells everybody to
-come to `advertise`: a proxy may stand there, on the same ports.
+come to `advertise`: a proxy may stand there, on the same ports.  The network side runs as NOBODY, who must be able to reach its
+state and the socket: they are in a directory of their own, where base/agent points to.
 """
 import json
 import os
+import pathlib
 import random
 import socket
 import subprocess
+import tempfile
 
 from host import wait_until
+
+NOBODY = "nobody"  # an ordinary user that every machine has
 
 
 def free_ports(count, address="127.0.0.1"):
@@ -38,12 +43,17 @@ class Pair:
         self.address, self.advertise = address, advertise
         self.control_port, self.data_port, self.enroll_port = free_ports(3)
         self.env = dict(os.environ, KOFFER_CONTROLLER=f"ipc://{base}/run/control")
-        self.controller = self.agent = None
+        self.controller = self.priv = self.agent = None
+        self.open = tempfile.TemporaryDirectory(prefix="koffer-pair-")
+        os.chmod(self.open.name, 0o711)
         base.chmod(0o700)
         (base / "data").mkdir()
         for n in range(files):
             self.write(f"file{n}")
-        self.configure("agent.conf", f'state-directory = "{base}/agent"\nstaging-directory = "{base}/staging"\nlease = "5s"\n'
+        (base / "agent").symlink_to(pathlib.Path(self.open.name) / "agent")
+        self.configure("agent.conf", f'user = "{NOBODY}"\nstate-directory = "{self.open.name}/agent"\n'
+                       f'private-directory = "{base}/priv"\nsocket = "{self.open.name}/run/socket"\n'
+                       f'staging-directory = "{base}/staging"\nlease = "5s"\n'
                        f'{agent_keys}\nsource "data" {{ kind = files  paths = {{"{base}/data"}} }}\n{sources}\n')
         self.configure("controller.conf", f'cluster = "pair"\nstate-directory = "{base}/controller"\nvault = "{base}/vault"\n'
                        f'run-directory = "{base}/run"\nadvertise = "{advertise}"\n'
@@ -92,6 +102,8 @@ class Pair:
             self.start_controller()
         if not (self.base / "agent" / "agent.pem").exists():
             self.enroll()
+        if self.priv is None:
+            self.priv = self.daemon("koffer-priv", "agent.conf")
         if self.agent is None:
             self.agent = self.daemon("koffer-agent", "agent.conf")
         self.wait_for_agent()
@@ -114,9 +126,10 @@ class Pair:
         return {full["full"] for full in self.json("full", "list", "--all", "--limit", "500")["fulls"]}
 
     def stop(self):
-        """Both must end well."""
+        """All must end well; the halves of the agent count as one."""
         ends = []
-        for process in filter(None, (self.agent, self.controller)):
+        for process in filter(None, (self.agent, self.priv, self.controller)):
             process.send_signal(15)
             ends.append(process.wait(30))
-        return ends
+        self.open.cleanup()
+        return [ends[0] or ends[1], ends[2]] if len(ends) == 3 else ends

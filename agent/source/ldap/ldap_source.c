@@ -12,7 +12,6 @@
 #include "common/sys/file.h"
 
 static const char root[] = "/etc/dirsrv";
-const char *const ldap_source_replica_choices[] = {"auto", "yes", "no", NULL};
 static const struct config_key ldap_keys[] = {LDAP_SOURCE_KEYS, {0}};
 
 /* One instance in its turn: configuration read, connected. */

@@ -168,9 +168,10 @@ run_join(void *arg)
 {
     struct error e = ERROR_INIT;
     bool agent = w.token.identity.role == CERTIFICATE_AGENT;
-    const struct enroll_keys keys = {w.tls, agent ? w.signing : NULL, agent ? w.receiving : NULL};
+    struct enroll_keys keys = {&w.token, agent ? w.signing : NULL, agent ? w.receiving : NULL};
+    const struct enroll_prover prover = {enroll_prove, &keys};
     (void)arg;
-    w.rc = enroll_join(&w.token, &keys, &w.result, &w.e);
+    w.rc = enroll_join(&w.token, w.tls, &prover, &w.result, &w.e);
     CHECK_OK(mailbox_post(w.mailbox, finished, NULL, &e), &e);
     return NULL;
 }

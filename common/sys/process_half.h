@@ -1,0 +1,29 @@
+/*
+ * process_half.h -- a copy of ourselves that will give up its rights, joined to us by packets.
+ *
+ *     TRY(process_half_start(run, ctx, &half, e));       // run(ctx, fd) in the copy; what it returns is its exit code
+ *     ... talk over half.fd (SOCK_SEQPACKET) ...
+ *     TRY(process_half_finish(&half, &code, e));         // closes the channel, waits
+ *
+ * For the one conversation that a command of root has with a stranger (enrolment): the copy drops its rights before the first
+ * foreign byte.  Call it while there is one thread only.  When we end, the copy finds its channel closed.
+ * Layer: common/sys.
+ */
+#ifndef COMMON_SYS_PROCESS_HALF_H
+#define COMMON_SYS_PROCESS_HALF_H
+
+#include <sys/types.h>
+
+#include "common/base/error.h"
+
+struct process_half {
+    pid_t pid;
+    int fd;
+};
+
+enum rc process_half_start(int (*run)(void *ctx, int fd), void *ctx, struct process_half *out,
+                           struct error *e);
+/* RC_IO when a signal ended it. */
+enum rc process_half_finish(struct process_half *half, int *code, struct error *e);
+
+#endif
