@@ -21,6 +21,7 @@ static const char *const names[RC_COUNT_] = {
     [RC_IO] = "io",
     [RC_NO_SPACE] = "no-space",
     [RC_NO_MEMORY] = "no-memory",
+    [RC_STALE] = "stale",
 };
 
 static enum rc

@@ -37,6 +37,7 @@ enum MUST_CHECK_TYPE rc {
     RC_IO,          /* the operating system failed us */
     RC_NO_SPACE,    /* disk or quota is full */
     RC_NO_MEMORY,   /* allocation or configured memory limit */
+    RC_STALE,       /* what this relied on is over (a session's lease): begin it anew */
     RC_COUNT_,
 };
 

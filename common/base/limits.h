@@ -21,6 +21,11 @@
 /* A pack is closed when the next blob would take it past this (DESIGN 6: 16 to 64 MiB). */
 #define LIMIT_PACK (32u * 1024 * 1024)
 
+/* Data streams at a time, twice over: captures under way, and captures whose full is not committed yet. */
+#define LIMIT_SESSIONS 512u
+/* A session with the vault ends when its agent is not heard of for so long (D19). */
+#define LIMIT_LEASE_SECONDS 900u
+
 /* Path components and depth in a tree (H4); Linux NAME_MAX, and deep enough for any mail spool. */
 #define LIMIT_NAME 255u
 #define LIMIT_DEPTH 256u

@@ -158,6 +158,7 @@ api_vault_stats(struct api_call *call, struct error *e)
     reply->bytes_unique = s.bytes_plain;
     reply->bytes_sealed = s.bytes_blobs;
     reply->free = s.free;
+    reply->sessions = (uint32_t)vault_sessions(o->vault);
     call->reply = &reply->base;
     return RC_OK;
 }

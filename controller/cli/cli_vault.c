@@ -42,6 +42,7 @@ stats(struct cli *cli, struct error *e)
     cli_field("sealed", "%s after compression", text_size(v->bytes_sealed, text));
     cli_field("stored", "%s on disk", text_size(v->bytes_stored, text));
     cli_field("free", "%s", text_size(v->free, text));
+    cli_field("sessions", "%" PRIu32, v->sessions);
     print_share("deduplication", v->bytes_content, v->bytes_unique);
     print_share("compression", v->bytes_unique, v->bytes_sealed);
     return RC_OK;

@@ -19,10 +19,11 @@ cycle_runner_new(const struct cycle_options *options, struct cycle_runner **out,
 }
 
 static void
-free_cycle(struct cycle *c)
+free_cycle(struct cycle_runner *r, struct cycle *c)
 {
     if (c == NULL)
         return;
+    cycle_sources_release(r, c);
     cycle_sources_free(c);
     free(c);
 }
@@ -33,7 +34,7 @@ cycle_runner_free(struct cycle_runner *r)
     if (r == NULL)
         return;
     cycle_seal_stop(r);
-    free_cycle(r->running);
+    free_cycle(r, r->running);
     free(r);
 }
 
@@ -100,7 +101,7 @@ cycle_start(struct cycle_runner *r, const char *const *selection, size_t count,
         return error_set(e, RC_NO_MEMORY, "cycle");
     enum rc rc = make(r, selection, count, started_by, c, e);
     if (rc != RC_OK) {
-        free_cycle(c);
+        free_cycle(r, c);
         return rc;
     }
     c->doubts = vault_doubts(r->options.vault);
@@ -147,7 +148,7 @@ finish(struct cycle_runner *r)
     struct cycle *c = r->running;
     log_info("cycle finished", LOG_U64("cycle", c->number),
              LOG_TEXT("state", cycle_fsm_state_name(c->state)), LOG_TEXT("problem", c->problem));
-    free_cycle(c);
+    free_cycle(r, c);
     r->running = NULL;
 }
 

@@ -9,7 +9,8 @@
  *
  * The state of the cycle is in the catalogue before anything is done about it (cycle_fsm.h).  Agents work at
  * the same time; of one agent's sources one is captured at a time.  A source that fails, or whose agent stays away for
- * CYCLE_GRACE_MS in the middle of a step, is lost to this cycle; the others go on.  Committing and verifying run
+ * CYCLE_GRACE_MS in the middle of a step, is lost to this cycle; the others go on.  A capture whose session with the vault
+ * was over (vault.h: leases) is ordered again; what it had sent is not sent twice.  Committing and verifying run
  * on a thread of their own and come back through the mailbox.
  *
  * Threads: one (the controller's loop).  Layer: controller/cycle.
@@ -28,6 +29,7 @@ enum {
     CYCLE_SEAL_S = 120,     /* signing one record */
     CYCLE_RELEASE_S = 120,  /* removing staging */
     CYCLE_UNWIND_S = 60,    /* waiting for cancelled steps before letting go */
+    CYCLE_RESTARTS = 3,     /* a capture whose session was over begins again so often */
     CYCLE_STEPS = 16,       /* in flight at one agent: less than HUB_OUTSTANDING */
 };
 
@@ -73,7 +75,9 @@ struct cycle_source {
     char phase[64];
     uint64_t sequence;
     struct id previous, record_name;
-    struct buffer record; /* signed, until committed */
+    struct buffer record;     /* signed, until committed */
+    struct vault_fence fence; /* keeps in the vault what was captured, until the cycle is over */
+    unsigned restarts; /* captures begun again because their session with the vault was over */
 };
 
 struct cycle {

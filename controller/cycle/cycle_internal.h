@@ -26,6 +26,8 @@ void cycle_advance(struct cycle_runner *r);
 enum rc cycle_sources_choose(struct cycle_runner *r, struct cycle *c, const char *const *selection,
                              size_t count, struct error *e);
 void cycle_sources_free(struct cycle *c);
+/* The vault need no longer keep for us what was captured: a record names it, or it is given up. */
+void cycle_sources_release(struct cycle_runner *r, struct cycle *c);
 void cycle_source_fail(struct cycle_runner *r, struct cycle_source *s, const char *problem,
                        const char *remedy);
 void cycle_source_save(struct cycle_runner *r, const struct cycle_source *s);

@@ -11,7 +11,9 @@ struct cycle_work {
     struct mailbox *mailbox;
     mailbox_work *done;
     uint64_t number;
-    struct buffer record; /* commit */
+    struct buffer record;       /* commit */
+    struct vault_fence *fences; /* of the sessions that brought what it refers to */
+    size_t fence_count;
     struct vault_verify_counts counts;
     char finding[ERROR_TEXT_MAX]; /* verify: the first */
     enum rc rc;
@@ -24,6 +26,7 @@ free_work(struct cycle_work *w)
     if (w == NULL)
         return;
     buffer_free(&w->record);
+    free(w->fences);
     free(w);
 }
 
@@ -159,6 +162,7 @@ committed(void *ctx)
     struct cycle_runner *r = w->runner;
     struct error e = ERROR_INIT;
     take_back(w);
+    cycle_sources_release(r, r->running);
     if (w->rc == RC_OK) {
         if (cycle_seal_remember(r, buffer_span(&w->record), &e) != RC_OK)
             log_error(&e,
@@ -180,9 +184,23 @@ run_commit(void *arg)
 {
     struct cycle_work *w = arg;
     struct id name;
-    w->rc = vault_commit_full(w->vault, buffer_span(&w->record), &name, &w->e);
+    w->rc = vault_commit_fenced(w->vault, buffer_span(&w->record), w->fences, w->fence_count, &name,
+                                &w->e);
     hand_back(w);
     return NULL;
+}
+
+static enum rc
+gather_fences(const struct cycle *c, struct cycle_work *w, struct error *e)
+{
+    w->fences = calloc(c->count + 1, sizeof *w->fences);
+    if (w->fences == NULL)
+        return error_set(e, RC_NO_MEMORY, "sessions of a full");
+    for (size_t i = 0; i < c->count; i++) {
+        if (c->sources[i].state == CYCLE_SOURCE_SEALED)
+            w->fences[w->fence_count++] = c->sources[i].fence;
+    }
+    return RC_OK;
 }
 
 void
@@ -193,6 +211,8 @@ cycle_seal_commit(struct cycle_runner *r)
     struct cycle_work *w = new_work(r, committed);
     enum rc rc = w == NULL || arena == NULL ? error_set(&e, RC_NO_MEMORY, "full record")
                                             : encode(r, arena, &w->record, &e);
+    if (rc == RC_OK)
+        rc = gather_fences(r->running, w, &e);
     if (rc == RC_OK)
         rc = start(r, w, run_commit, &e);
     if (rc != RC_OK) {

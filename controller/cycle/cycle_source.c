@@ -46,6 +46,15 @@ cycle_sources_free(struct cycle *c)
     c->count = 0;
 }
 
+void
+cycle_sources_release(struct cycle_runner *r, struct cycle *c)
+{
+    for (size_t i = 0; i < c->count; i++) {
+        vault_fence_release(r->options.vault, &c->sources[i].fence);
+        c->sources[i].fence = (struct vault_fence){0};
+    }
+}
+
 /* ---- choosing */
 
 struct choice {

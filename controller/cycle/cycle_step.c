@@ -269,6 +269,7 @@ accept_record(struct cycle_runner *r, struct cycle_source *s, const Koffer__Step
     struct record_archive a;
     if (arena == NULL)
         return error_set(e, RC_NO_MEMORY, "record");
+    TRY(vault_fence_check(r->options.vault, &s->fence, e)); /* a late one is refused: S16 */
     TRY(record_decode_archive(span_of(result->record.data, result->record.len), arena, &a, e));
     if (!text_equal(a.host, s->agent) || !text_equal(a.source, s->source) ||
         a.cycle != r->running->number || a.sequence != s->sequence ||
@@ -292,7 +293,14 @@ static void
 succeeded(struct cycle_runner *r, struct cycle_source *s, const Koffer__StepResult *result)
 {
     struct error e = ERROR_INIT;
+    bool kept = s->verb != KOFFER__STEP_VERB__STEP_CAPTURE ||
+                data_fence(r->options.data, s->job, &s->fence);
     end_step(r, s);
+    if (!kept) {
+        cycle_source_fail(r, s, "the agent says it captured, but did not finish with the vault",
+                          "see the log of koffer-agent on that host");
+        return;
+    }
     switch ((int)s->verb) {
     case KOFFER__STEP_VERB__STEP_CHECK:
         s->state = CYCLE_SOURCE_CHECKED;
@@ -313,6 +321,29 @@ succeeded(struct cycle_runner *r, struct cycle_source *s, const Koffer__StepResu
     cycle_source_save(r, s);
 }
 
+/* Its session with the vault was over before it was through: the host slept, or was cut off. */
+static bool
+may_restart(const struct cycle_runner *r, const struct cycle_source *s,
+            const Koffer__StepResult *result)
+{
+    return result->code == RC_STALE && s->verb == KOFFER__STEP_VERB__STEP_CAPTURE &&
+           s->restarts < CYCLE_RESTARTS && !r->running->cancelled;
+}
+
+/* In a new session: what was stored in the old one is there still, and asked for again. */
+static void
+restart(struct cycle_runner *r, struct cycle_source *s)
+{
+    s->restarts++;
+    end_step(r, s);
+    s->state = CYCLE_SOURCE_CHECKED;
+    keep_note(r, s, false, "",
+              "nothing was heard of the host for too long: the capture began again");
+    log_warning("capture begins again", LOG_U64("cycle", r->running->number),
+                LOG_TEXT("agent", s->agent), LOG_TEXT("source", s->source));
+    cycle_source_save(r, s);
+}
+
 void
 cycle_step_result(void *runner, const char *agent, const Koffer__StepResult *result)
 {
@@ -325,6 +356,8 @@ cycle_step_result(void *runner, const char *agent, const Koffer__StepResult *res
     keep_notes(r, s, result);
     if (result->code == RC_OK)
         succeeded(r, s, result);
+    else if (may_restart(r, s, result))
+        restart(r, s);
     else if (r->running->cancelled && s->verb != KOFFER__STEP_VERB__STEP_RELEASE) {
         end_step(r, s); /* however the step put it: it ended because it was told to */
         s->state = CYCLE_SOURCE_CANCELLED;
@@ -338,9 +371,12 @@ cycle_step_result(void *runner, const char *agent, const Koffer__StepResult *res
 void
 cycle_step_progress(void *runner, const char *agent, const Koffer__Progress *progress)
 {
-    struct cycle_source *s = by_job(runner, agent, progress->job);
-    if (s != NULL && s->verb == KOFFER__STEP_VERB__STEP_CAPTURE)
-        copy_progress(s, progress);
+    struct cycle_runner *r = runner;
+    struct cycle_source *s = by_job(r, agent, progress->job);
+    if (s == NULL || s->verb != KOFFER__STEP_VERB__STEP_CAPTURE)
+        return;
+    data_heard(r->options.data, s->job);
+    copy_progress(s, progress);
 }
 
 /* ---- agents that come and go */

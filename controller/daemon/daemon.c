@@ -153,6 +153,7 @@ open_stores(struct daemon *d, struct error *e)
 {
     const struct settings *s = d->settings;
     const struct vault_options vault = {.reserve = s->vault_reserve,
+                                        .lease_seconds = s->lease_seconds,
                                         .allow_network_fs = s->allow_network_fs};
     char path[PATH_SIZE];
     TRY(store_load(s, &d->store, e));

@@ -89,6 +89,13 @@ const struct config_key settings_keys[] = {
      .fallback = "1G",
      .help = "Bytes to leave free on the vault's file system; a cycle that would take them fails "
              "instead."},
+    {.name = "vault-lease",
+     .type = CONFIG_DURATION,
+     .fallback = "15m",
+     .min = 2,
+     .max = 86400,
+     .help = "How long an agent may be silent within a capture. After that its session with the "
+             "vault is over, and the capture begins again; what is stored is not sent twice."},
     {.name = "listen",
      .type = CONFIG_TEXT,
      .fallback = SCHEME "0.0.0.0:7420",
@@ -177,6 +184,7 @@ settings_read(const char *path, struct config **config, struct settings *out, st
         .advertise = config_text(s, "advertise"),
         .run = config_text(s, "run-directory"),
         .vault_reserve = config_number(s, "vault-reserve"),
+        .lease_seconds = config_number(s, "vault-lease"),
         .capture_seconds = config_number(s, "capture-deadline"),
         .restore_seconds = config_number(s, "restore-deadline"),
         .token_seconds = config_number(s, "token-lifetime"),

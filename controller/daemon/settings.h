@@ -17,7 +17,8 @@ extern const struct config_key settings_keys[];
 struct settings { /* borrows from the configuration */
     const char *cluster, *name, *state, *vault, *listen, *data_listen, *enroll_listen, *advertise,
         *run;
-    uint64_t vault_reserve, capture_seconds, restore_seconds, token_seconds, certificate_days;
+    uint64_t vault_reserve, lease_seconds, capture_seconds, restore_seconds, token_seconds,
+        certificate_days;
     bool require_mount, allow_network_fs;
 };
 

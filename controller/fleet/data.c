@@ -20,7 +20,9 @@ struct expected {
     struct id root; /* of a restore; zeros: nothing may be fetched yet */
     char agent[CERTIFICATE_NAME_MAX + 1];
     bool used;
-    struct stream *stream; /* while it is served; borrowed */
+    struct stream *stream;    /* while it is served; borrowed */
+    struct vault_fence fence; /* of a capture's session; zeros: none, or taken */
+    bool finished;            /* the session is held, for whoever takes the fence */
 };
 
 struct data {
@@ -77,9 +79,37 @@ data_forget(struct data *d, uint64_t job)
     struct expected *place = job == 0 ? NULL : find(d, job);
     if (place != NULL && place->stream != NULL)
         stream_cancel(place->stream);
-    if (place != NULL)
+    if (place != NULL) {
+        vault_fence_release(d->vault, &place->fence);
         *place = (struct expected){0};
+    }
     (void)pthread_mutex_unlock(&d->lock);
+}
+
+void
+data_heard(struct data *d, uint64_t job)
+{
+    struct error stale = ERROR_INIT; /* whoever uses the session will be told */
+    (void)pthread_mutex_lock(&d->lock);
+    struct expected *place = job == 0 ? NULL : find(d, job);
+    if (place != NULL && place->fence.number != 0 &&
+        vault_fence_check(d->vault, &place->fence, &stale) != RC_OK)
+        log_debug("an agent whose session is over was heard of", LOG_U64("job", job));
+    (void)pthread_mutex_unlock(&d->lock);
+}
+
+bool
+data_fence(struct data *d, uint64_t job, struct vault_fence *out)
+{
+    (void)pthread_mutex_lock(&d->lock);
+    struct expected *place = job == 0 ? NULL : find(d, job);
+    bool there = place != NULL && place->finished && place->fence.number != 0;
+    if (there) {
+        *out = place->fence;
+        place->fence = (struct vault_fence){0};
+    }
+    (void)pthread_mutex_unlock(&d->lock);
+    return there;
 }
 
 void
@@ -194,7 +224,7 @@ answer_have(struct service *s, struct error *e)
         struct id id;
         bool has;
         memcpy(id.bytes, s->payload.data + i * ID_SIZE, ID_SIZE);
-        TRY(vault_has(s->data->vault, &id, &has, e));
+        TRY(vault_session_has(s->session, &id, &has, e));
         known[i] = has;
     }
     return stream_send(s->stream, STREAM_HAVE_REPLY, &(struct span){known, count}, 1, e);
@@ -211,10 +241,39 @@ take_put(struct service *s, struct error *e)
     return vault_session_put(s->session, &id, r.rest, &known, e);
 }
 
+/* The job may have been given up meanwhile: then nobody will ask for the fence. */
+static enum rc
+note_fence(struct service *s, const struct vault_fence *fence, bool finished, struct error *e)
+{
+    (void)pthread_mutex_lock(&s->data->lock);
+    struct expected *place = find(s->data, s->job.job);
+    bool wanted = place != NULL && place->stream == s->stream;
+    if (wanted) {
+        place->fence = *fence;
+        place->finished = finished;
+    }
+    (void)pthread_mutex_unlock(&s->data->lock);
+    if (wanted)
+        return RC_OK;
+    vault_fence_release(s->data->vault, fence);
+    return error_set(e, RC_STALE, "job %llu is over", (unsigned long long)s->job.job);
+}
+
+static enum rc
+begin_session(struct service *s, struct error *e)
+{
+    TRY(vault_session_begin_for(s->data->vault, s->job.agent, s->job.job, &s->session, e));
+    return note_fence(s, vault_session_fence(s->session), false, e);
+}
+
+/* All of it is durable; from here on the session lives until its full is committed or given up. */
 static enum rc
 finish(struct service *s, struct error *e)
 {
+    struct vault_fence fence;
     TRY(vault_session_flush(s->session, e));
+    TRY(vault_session_hold(s->session, &fence, e));
+    TRY(note_fence(s, &fence, true, e));
     struct vault_session_counts counts = vault_session_counted(s->session);
     CLEANUP(buffer_free) struct buffer body = BUFFER_INIT(64);
     struct wire_writer w = wire_writer_to(&body, e);
@@ -252,7 +311,7 @@ serve(struct service *s, struct error *e)
 {
     TRY(hello(s, e));
     if (s->job.direction == DATA_CAPTURE)
-        TRY(vault_session_begin(s->data->vault, &s->session, e));
+        TRY(begin_session(s, e));
     else
         TRY(data_reach_new(&s->job.root, &s->reach, e));
     for (;;) {

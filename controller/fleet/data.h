@@ -3,7 +3,12 @@
  *
  *     TRY(data_open(&options, &data, e));
  *     TRY(data_expect(data, job, "imap1", DATA_CAPTURE, token, e));   // before the agent is told
+ *     if (data_fence(data, job, &fence)) ...                      // the capture ended well: ours to release now
  *     data_forget(data, job);                                     // the job is over: cuts its stream
+ *
+ * A capture's vault session is renewed by its frames, and by data_heard() when its agent was heard of otherwise: an agent
+ * that reads what is stored already has nothing to say here for hours.  After FINISH the session is held until whoever
+ * took its fence releases it.
  *
  * A capture job may ask "have?" and put; a restore job may only get, and only what its root reaches (data_reach.h).  A
  * connection whose certificate is not the job's agent or counts no more, or whose token is wrong or used, is refused and
@@ -42,9 +47,13 @@ enum rc data_port(const struct data *d, unsigned *out, struct error *e);
 /* Makes a token for the job, good for one connection. */
 enum rc data_expect(struct data *d, uint64_t job, const char *agent, enum data_direction direction,
                     struct id *token, struct error *e);
+/* The agent at work on the job was heard of. */
+void data_heard(struct data *d, uint64_t job);
+/* The session of a capture that has finished, once; false when there is none to be had. */
+bool data_fence(struct data *d, uint64_t job, struct vault_fence *out);
 /* A restore may fetch what this root reaches; until it is told, nothing. */
 void data_restrict(struct data *d, uint64_t job, const struct id *root);
-void data_forget(struct data *d, uint64_t job);
+void data_forget(struct data *d, uint64_t job); /* a fence that nobody took is released */
 /* The agent's certificate counts no more: its streams are cut, and its tokens are good for nothing. */
 void data_cut(struct data *d, const char *agent);
 

@@ -95,7 +95,8 @@ index_entry_encode_meta(const struct index_entry_meta *meta,
     at = store_u64(at + sizeof meta->vault.bytes, meta->epoch);
     at = store_u64(at, meta->bytes_blobs);
     at = store_u64(at, meta->bytes_plain);
-    (void)store_u64(at, meta->bytes_packs);
+    at = store_u64(at, meta->bytes_packs);
+    (void)store_u32(at, meta->last_pack);
 }
 
 enum rc
@@ -108,6 +109,7 @@ index_entry_decode_meta(struct span value, struct index_entry_meta *out, struct 
     out->bytes_blobs = wire_u64(&wire);
     out->bytes_plain = wire_u64(&wire);
     out->bytes_packs = wire_u64(&wire);
+    out->last_pack = wire_u32(&wire);
     if (!wire_done(&wire) || format != INDEX_ENTRY_FORMAT)
         return error_set(e, RC_CORRUPT, "index: of another format");
     memcpy(out->vault.bytes, vault.data, vault.len);

@@ -14,8 +14,8 @@
 enum {
     INDEX_ENTRY_BLOB_SIZE = 24,
     INDEX_ENTRY_PACK_SIZE = 44,
-    INDEX_ENTRY_META_SIZE = 52,
-    INDEX_ENTRY_FORMAT = 1,
+    INDEX_ENTRY_META_SIZE = 56,
+    INDEX_ENTRY_FORMAT = 2, /* 2: with other copies of blobs */
 };
 
 struct index_entry_pack {
@@ -27,6 +27,8 @@ struct index_entry_pack {
 struct index_entry_meta {
     struct record_vault_id vault;
     uint64_t epoch, bytes_blobs, bytes_plain, bytes_packs;
+    uint32_t
+        last_pack; /* number given last; one is never given twice, also when its pack is gone */
 };
 
 void index_entry_encode_blob(const struct pack_place *place, uint32_t pack,

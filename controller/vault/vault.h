@@ -29,6 +29,7 @@
 #include <stdbool.h>
 
 #include "common/base/buffer.h"
+#include "common/base/clock.h"
 #include "common/base/own.h"
 #include "common/blob/blob.h"
 #include "common/record/envelope.h"
@@ -40,6 +41,9 @@ struct vault_options {
     bool read_only;        /* no lock, no recovery; for the recovery tool */
     uint64_t reserve;      /* bytes to leave free on the file system */
     bool allow_network_fs; /* NFS, FUSE, 9p are refused otherwise (D8), with what is lost */
+    uint64_t
+        lease_seconds; /* a session that is silent for so long is over; 0: LIMIT_LEASE_SECONDS */
+    struct mono (*clock)(void); /* by which leases are measured; NULL: clock_mono() */
 };
 
 /*
@@ -62,17 +66,48 @@ const char *vault_path(const struct vault *v);
 /* Changes when blobs may have been deleted: agents then distrust what they remember (D24). */
 uint64_t vault_epoch(const struct vault *v);
 
+/*
+ * A session lives while it is heard of (a lease, docs/decisions/0007-pins-in-memory.md).  What it was told is there, and what
+ * it put, is not deleted while it lives; once it is over every use of it is RC_STALE, and the peer begins again.  After
+ * the stream has ended the session may be held until the full is committed: the fence then stands for it.
+ *
+ *     TRY(vault_session_begin_for(vault, "imap1", job, &s, e));   // a newer one for the same host and job ends this one
+ *     TRY(vault_session_has(s, &id, &there, e));                  // there: pinned in the same critical section
+ *     TRY(vault_session_hold(s, &fence, e));                      // flushed before; outlives s
+ *     ...
+ *     TRY(vault_commit_fenced(vault, record, fences, count, &name, e));
+ *     vault_fence_release(vault, &fence);                         // whatever became of it
+ */
+struct vault_fence { /* zeros: none */
+    uint64_t opening, number;
+};
+enum rc vault_session_begin_for(struct vault *v, const char *host, uint64_t job,
+                                struct vault_session **out, struct error *e);
+/* The same for nobody in particular: no other session takes its place. */
 enum rc vault_session_begin(struct vault *v, struct vault_session **out, struct error *e);
+/* Like vault_has(), and what is there stays there. */
+enum rc vault_session_has(struct vault_session *s, const struct id *id, bool *out, struct error *e);
 /* *known: it was there already (nothing was written).  RC_CORRUPT when the bytes are not `id`. */
 enum rc vault_session_put(struct vault_session *s, const struct id *id, struct span blob,
                           bool *known, struct error *e);
 enum rc vault_session_flush(struct vault_session *s, struct error *e);
+/* The session goes on without an end of its own until its fence is released.  RC_INVALID unless all is flushed. */
+enum rc vault_session_hold(struct vault_session *s, struct vault_fence *out, struct error *e);
+/* Borrowed while the session lives. */
+const struct vault_fence *vault_session_fence(const struct vault_session *s);
 struct vault_session_counts {
     uint64_t blobs, bytes, known;
 };
 struct vault_session_counts vault_session_counted(const struct vault_session *s);
-void vault_session_free(struct vault_session *s); /* what was not flushed is forgotten */
+/* What was not flushed is forgotten; the session is over unless it is held. */
+void vault_session_free(struct vault_session *s);
 DEFINE_FREEP(vault_session)
+/* RC_STALE when the session is over; else it was heard of just now: also for news of it that came another way. */
+enum rc vault_fence_check(struct vault *v, const struct vault_fence *fence, struct error *e);
+void vault_fence_release(struct vault *v, const struct vault_fence *fence);
+/* Does a living session rely on the blob?  For whoever deletes, who must hold it off meanwhile: vault_lease.h. */
+enum rc vault_is_pinned(struct vault *v, const struct id *id, bool *out, struct error *e);
+size_t vault_sessions(struct vault *v); /* that live */
 
 /*
  * Durable, indexed, and not found damaged since: whoever reads a blob and finds it damaged makes this "no", so that
@@ -103,6 +138,9 @@ enum rc vault_reach(struct vault *v, const struct id *roots, size_t count, struc
  * RC_INVALID unless it decodes, belongs to this vault, and its number and `previous` continue the chain.
  */
 enum rc vault_commit_full(struct vault *v, struct span record, struct id *name, struct error *e);
+/* The same for what sessions brought: RC_STALE, and nothing is committed, unless each of them lives. */
+enum rc vault_commit_fenced(struct vault *v, struct span record, const struct vault_fence *fences,
+                            size_t count, struct id *name, struct error *e);
 
 struct vault_full {
     uint64_t number;

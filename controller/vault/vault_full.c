@@ -221,24 +221,50 @@ publish(struct vault *v, const struct vault_full *full, struct span bytes, struc
     return rc;
 }
 
+struct offer {
+    struct span record;
+    const struct vault_fence *fences;
+    size_t count;
+};
+
 static enum rc
-commit(struct vault *v, struct span record, struct id *name, struct error *e)
+check_fences(struct vault *v, const struct offer *o, struct error *e)
+{
+    for (size_t i = 0; i < o->count; i++)
+        TRY(vault_fence_check(v, &o->fences[i], e));
+    return RC_OK;
+}
+
+static enum rc
+commit(struct vault *v, const struct offer *o, struct id *name, struct error *e)
 {
     struct vault_full full;
 
-    TRY(check_record(v, record, &full, e));
-    TRY(vault_check_space(v, record.len, e));
-    TRY(publish(v, &full, record, e));
+    TRY(check_fences(v, o, e));
+    TRY(check_record(v, o->record, &full, e));
+    TRY(vault_check_space(v, o->record.len, e));
+    /* The walk may have taken long: one that is over by now pinned nothing to its end. */
+    TRY(check_fences(v, o, e));
+    TRY(publish(v, &full, o->record, e));
     *name = full.name;
     return RC_OK;
 }
 
 enum rc
-vault_commit_full(struct vault *v, struct span record, struct id *name, struct error *e)
+vault_commit_fenced(struct vault *v, struct span record, const struct vault_fence *fences,
+                    size_t count, struct id *name, struct error *e)
 {
+    const struct offer o = {.record = record, .fences = fences, .count = count};
+
     TRY(vault_check_writable(v, e));
     (void)pthread_mutex_lock(&v->commit);
-    enum rc rc = commit(v, record, name, e);
+    enum rc rc = commit(v, &o, name, e);
     (void)pthread_mutex_unlock(&v->commit);
     return rc == RC_OK ? RC_OK : error_context(e, "vault '%s': the full is refused", v->path);
+}
+
+enum rc
+vault_commit_full(struct vault *v, struct span record, struct id *name, struct error *e)
+{
+    return vault_commit_fenced(v, record, NULL, 0, name, e);
 }

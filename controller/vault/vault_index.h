@@ -37,8 +37,8 @@ DEFINE_FREEP(vault_index)
 uint64_t vault_index_epoch(const struct vault_index *index);
 
 /*
- * All of a pack or nothing.  A known pack changes nothing; a blob known already keeps its old place, unless
- * it is doubted: then the new place counts and the doubt is over.
+ * All of a pack or nothing.  A known pack changes nothing; a blob known already keeps its old place, and the
+ * new one is noted as a copy, unless it is doubted: then the new place counts and the doubt is over.
  */
 enum rc vault_index_add(struct vault_index *index, const struct id *pack, uint64_t size,
                         const struct pack_place *places, size_t count, struct error *e);
@@ -50,6 +50,19 @@ enum rc vault_index_has(struct vault_index *index, const struct id *id, bool *ou
  */
 enum rc
 vault_index_doubt(struct vault_index *index, const struct id *id, bool *added, struct error *e);
+/* Another place of the blob, in pack `from` or one behind it; for another look, ask with *pack + 1. */
+enum rc
+vault_index_next_copy(struct vault_index *index, const struct id *id, uint32_t from, bool *found,
+                      struct pack_place *place, uint32_t *pack, struct error *e);
+/* The place `to`, in pack `number`, counts from now on; the old one is forgotten, and any doubt about it. */
+enum rc vault_index_move(struct vault_index *index, const struct pack_place *to, uint32_t number,
+                         struct error *e);
+/*
+ * A pack that is to go, all of it or nothing: its blobs take the place of another copy, or are known no
+ * longer.  *found is false when it is unknown.  Reads the whole index.
+ */
+enum rc
+vault_index_remove(struct vault_index *index, const struct id *pack, bool *found, struct error *e);
 /* Doubted or not.  `pack` is the number for vault_index_pack(). */
 enum rc vault_index_find(struct vault_index *index, const struct id *id, bool *found,
                          struct pack_place *place, uint32_t *pack, struct error *e);

@@ -144,6 +144,17 @@ check_folder(const struct vault *v, const char *name, struct error *e)
     return rc;
 }
 
+/* No session of an earlier opening lives: its fence fits none of ours. */
+static enum rc
+make_leases(struct vault *v, struct error *e)
+{
+    uint64_t seconds = v->options.lease_seconds;
+
+    if (seconds == 0)
+        seconds = LIMIT_LEASE_SECONDS;
+    return vault_leases_new(v->options.clock, (int64_t)seconds * 1000, &v->leases, e);
+}
+
 static enum rc
 make_ready(struct vault *v, struct error *e)
 {
@@ -154,6 +165,7 @@ make_ready(struct vault *v, struct error *e)
     if (v->options.read_only)
         return vault_recover_aside(v, e);
     TRY(take_lock(v, e));
+    TRY(make_leases(v, e));
     return vault_recover(v, e);
 }
 
@@ -178,6 +190,7 @@ vault_close(struct vault *v)
         return;
     vault_index_free(v->index);
     vault_files_free(v->files);
+    vault_leases_free(v->leases);
     (void)pthread_rwlock_destroy(&v->publishing);
     (void)pthread_mutex_destroy(&v->commit);
     own_closep(&v->lock);

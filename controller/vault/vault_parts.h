@@ -13,6 +13,7 @@
 #include "controller/vault/vault.h"
 #include "controller/vault/vault_files.h"
 #include "controller/vault/vault_index.h"
+#include "controller/vault/vault_lease.h"
 
 #define VAULT_FORMAT_NAME "format"
 #define VAULT_FORMAT_LINE "koffer-vault 1"
@@ -33,6 +34,7 @@ struct vault {
     struct vault_options options;
     struct vault_index *index;
     struct vault_files *files;
+    struct vault_leases *leases; /* NULL when read-only */
     struct vault_lender lender;
     _Atomic(bool) broken;
     _Atomic(uint64_t) doubts; /* noted since it was opened */

@@ -59,14 +59,67 @@ vault_peek(struct vault *v, const struct pack_place *place, uint32_t pack, struc
     return rc == RC_OK ? RC_OK : name_the_place(v, pack, e);
 }
 
+/* Between look-up and reading it may have been moved, as repair does, and its old pack be gone. */
+static enum rc
+fetch_where_it_is_now(struct vault *v, const struct id *id, uint32_t before, struct buffer *out,
+                      bool *read, struct error *e)
+{
+    struct pack_place place;
+    uint32_t pack;
+    bool found;
+
+    TRY(vault_index_find(v->index, id, &found, &place, &pack, e));
+    *read = found && pack != before && vault_peek(v, &place, pack, out, e) == RC_OK;
+    return RC_OK;
+}
+
+/* What several packs hold is lost when the last copy is. */
+static enum rc
+fetch_copy(struct vault *v, const struct id *id, struct buffer *out, bool *read, struct error *e)
+{
+    struct pack_place place;
+    uint32_t pack = 0;
+    bool found = true;
+
+    *read = false;
+    for (uint32_t from = 0; found && !*read; from = pack + 1) {
+        TRY(vault_index_next_copy(v->index, id, from, &found, &place, &pack, e));
+        *read = found && vault_peek(v, &place, pack, out, e) == RC_OK;
+    }
+    if (!*read)
+        return RC_OK;
+    log_warning("a damaged blob was read from another pack", LOG_TEXT("vault", v->path),
+                LOG_U64("pack", pack));
+    struct error unmoved = ERROR_INIT;
+    if (vault_index_move(v->index, &place, pack, &unmoved) != RC_OK)
+        log_error(&unmoved, "the other pack is not noted as its place", LOG_TEXT("vault", v->path));
+    return RC_OK;
+}
+
+static enum rc
+fetch_elsewhere(struct vault *v, const struct id *id, uint32_t before, struct buffer *out,
+                bool *read, struct error *e)
+{
+    TRY(fetch_where_it_is_now(v, id, before, out, read, e));
+    return *read ? RC_OK : fetch_copy(v, id, out, read, e);
+}
+
 enum rc
 vault_fetch(struct vault *v, const struct pack_place *place, uint32_t pack, struct buffer *out,
             struct error *e)
 {
-    enum rc rc = vault_peek(v, place, pack, out, e);
+    struct error why = ERROR_INIT, ignored = ERROR_INIT;
+    bool read = false;
 
+    enum rc rc = vault_peek(v, place, pack, out, &why);
+    if (rc == RC_OK)
+        return RC_OK;
+    if ((rc == RC_CORRUPT || rc == RC_IO) &&
+        fetch_elsewhere(v, &place->id, pack, out, &read, &ignored) == RC_OK && read)
+        return RC_OK;
     if (rc == RC_CORRUPT)
         vault_doubt(v, &place->id);
+    *e = why;
     return rc;
 }
 

@@ -126,6 +126,95 @@ a_pack_added_twice_and_a_blob_known_already_change_nothing(void **state)
     assert_int_equal(after.bytes_blobs, before.bytes_blobs);
 }
 
+static struct id
+add_one(struct world *w, uint32_t pack, const struct id *blob, uint32_t offset)
+{
+    struct error e = ERROR_INIT;
+    struct id name = id_of(3, pack);
+    const struct pack_place place = {.id = *blob, .offset = offset, .len = 100, .plain_len = 50};
+    CHECK_OK(vault_index_add(w->index, &name, 500, &place, 1, &e), &e);
+    return name;
+}
+
+static uint32_t
+offset_of(struct world *w, const struct id *blob)
+{
+    struct error e = ERROR_INIT;
+    struct pack_place place = {0};
+    uint32_t pack;
+    bool found;
+    CHECK_OK(vault_index_find(w->index, blob, &found, &place, &pack, &e), &e);
+    return found ? place.offset : 0;
+}
+
+static void
+every_copy_is_remembered_and_another_may_take_the_place(void **state)
+{
+    struct world *w = *state;
+    struct error e = ERROR_INIT;
+    struct id blob = id_of(2, 1), other = id_of(2, 2);
+    struct pack_place place;
+    uint32_t pack = 0, from = 0, offsets[2] = {0};
+    bool found = true, added;
+
+    add_one(w, 1, &blob, 61);
+    add_one(w, 2, &other, 99);
+    add_one(w, 3, &blob, 63);
+    add_one(w, 4, &blob, 64);
+    for (size_t i = 0; i < 2; i++, from = pack + 1) {
+        CHECK_OK(vault_index_next_copy(w->index, &blob, from, &found, &place, &pack, &e), &e);
+        assert_true(found);
+        offsets[i] = place.offset;
+    }
+    assert_int_equal(offsets[0], 63);
+    assert_int_equal(offsets[1], 64);
+    CHECK_OK(vault_index_doubt(w->index, &blob, &added, &e), &e);
+    CHECK_OK(vault_index_move(w->index, &place, pack, &e), &e);
+    assert_int_equal(offset_of(w, &blob), 64);
+    CHECK_OK(vault_index_has(w->index, &blob, &found, &e), &e);
+    assert_true(found); /* no doubt about the new place */
+    CHECK_OK(vault_index_next_copy(w->index, &blob, from, &found, &place, &pack, &e), &e);
+    assert_false(found);
+    CHECK_OK(vault_index_next_copy(w->index, &other, 0, &found, &place, &pack, &e), &e);
+    assert_false(found);
+}
+
+static void
+a_pack_that_goes_leaves_its_blobs_to_their_copies(void **state)
+{
+    struct world *w = *state;
+    struct vault_index_totals before, after;
+    struct error e = ERROR_INIT;
+    struct id alone = id_of(2, 1), twice = id_of(2, 2);
+    struct pack_place both[] = {{.id = alone, .offset = 60, .len = 100, .plain_len = 50},
+                                {.id = twice, .offset = 160, .len = 100, .plain_len = 50}};
+    struct id first = id_of(3, 1), second;
+    bool found, added;
+
+    CHECK_OK(vault_index_add(w->index, &first, 500, both, 2, &e), &e);
+    CHECK_OK(vault_index_total(w->index, &before, &e), &e);
+    second = add_one(w, 2, &twice, 77);
+    CHECK_OK(vault_index_doubt(w->index, &alone, &added, &e), &e);
+    CHECK_OK(vault_index_remove(w->index, &first, &found, &e), &e);
+    assert_true(found);
+    assert_int_equal(offset_of(w, &alone), 0);
+    assert_int_equal(offset_of(w, &twice), 77);
+    CHECK_OK(vault_index_total(w->index, &after, &e), &e);
+    assert_int_equal(after.packs, 1);
+    assert_int_equal(after.blobs, 1);
+    assert_int_equal(after.bytes_blobs, before.bytes_blobs - 100);
+    assert_int_equal(after.bytes_packs, 500);
+    CHECK_OK(vault_index_has_pack(w->index, &first, &found, &e), &e);
+    assert_false(found);
+    CHECK_OK(vault_index_remove(w->index, &first, &found, &e), &e);
+    assert_false(found);
+    /* A number once given is never given again: open files are remembered by it. */
+    CHECK_OK(vault_index_remove(w->index, &second, &found, &e), &e);
+    CHECK_OK(vault_index_total(w->index, &after, &e), &e);
+    assert_int_equal(after.blobs + after.bytes_blobs + after.bytes_packs, 0);
+    assert_int_equal(after.next_pack, 3);
+}
+
 static void
 an_index_of_another_vault_is_refused(void **state)
 {
@@ -186,6 +275,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         IN_A_WORLD(it_grows_past_its_first_map_and_keeps_everything),
         IN_A_WORLD(a_pack_added_twice_and_a_blob_known_already_change_nothing),
+        IN_A_WORLD(every_copy_is_remembered_and_another_may_take_the_place),
+        IN_A_WORLD(a_pack_that_goes_leaves_its_blobs_to_their_copies),
         IN_A_WORLD(an_index_of_another_vault_is_refused),
         IN_A_WORLD(what_was_not_added_is_not_there),
         cmocka_unit_test(a_map_of_ids_keeps_the_first_number_of_each),
