@@ -263,6 +263,9 @@ look_at_own(struct survey *s, struct error *e)
     struct api_call *call = s->problems.call;
     const struct api_options *o = &call->api->options;
     const char *problem = o->problem == NULL ? "" : o->problem(o->ctx);
+    char vault[VAULT_PROBLEM_SIZE];
+    if (vault_problem(o->vault, vault)[0] != '\0')
+        TRY(api_push(call, &s->problems.list, api_text(call, vault), e));
     if (problem[0] == '\0')
         return RC_OK;
     return api_push(call, &s->problems.list, arena_printf(call->arena, "%s", problem), e);

@@ -96,6 +96,7 @@ cycle_start(struct cycle_runner *r, const char *const *selection, size_t count,
                          (unsigned long long)r->running->number,
                          cycle_fsm_state_name(r->running->state));
     }
+    TRY(vault_check_ready(r->options.vault, e)); /* before anybody does anything for it (D6) */
     struct cycle *c = calloc(1, sizeof *c);
     if (c == NULL)
         return error_set(e, RC_NO_MEMORY, "cycle");

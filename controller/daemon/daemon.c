@@ -401,6 +401,9 @@ daemon_run(const struct settings *settings, struct error *e)
         verify_newest(&d);
     if (rc == RC_OK)
         rc = loop(&d, e);
+    if (rc == RC_OK &&
+        vault_is_degraded(d.vault)) /* it may be started again; somebody should look */
+        rc = error_set(e, RC_IO, "a sync failed: the vault took no writes since then");
     close_all(&d);
     return rc;
 }

@@ -16,7 +16,8 @@
  *     TRY(vault_commit_full(vault, record, &name, e));       // the only commit point
  *
  * Blobs put but never named by a record are garbage, harmless, and found again by "have".
- * After a failed fsync the vault is *broken*: every later write is RC_IO until it is opened anew.
+ * After a failed fsync the vault is *degraded*: every later write is RC_IO until it is opened anew, and then the packs
+ * written last are read from the disk before "have" is answered for them.
  * No space: RC_NO_SPACE before the file system is full (`reserve` bytes are kept); reads go on.
  *
  * Threads: a vault may be used by many threads at once, a session by one.
@@ -65,6 +66,18 @@ const struct record_vault_id *vault_id(const struct vault *v);
 const char *vault_path(const struct vault *v);
 /* Changes when blobs may have been deleted: agents then distrust what they remember (D24). */
 uint64_t vault_epoch(const struct vault *v);
+
+/*
+ * What a cycle needs before it begins: the vault takes writes, and there is room.  RC_IO when a sync failed, or when the
+ * path names another directory by now; RC_NO_SPACE below the high-water mark.  It is asked anew each time: room that was
+ * made is room.  Reading goes on whatever the answer.
+ */
+enum rc vault_check_ready(struct vault *v, struct error *e);
+enum { VAULT_PROBLEM_SIZE = ERROR_TEXT_MAX + 128 };
+/* The same in words for the operator; "" when it is ready.  Returns `out`. */
+const char *vault_problem(struct vault *v, char out[static VAULT_PROBLEM_SIZE]);
+/* A sync failed since it was opened: it takes no writes until it is opened anew. */
+bool vault_is_degraded(const struct vault *v);
 
 /*
  * A session lives while it is heard of (a lease, docs/decisions/0007-pins-in-memory.md).  What it was told is there, and what

@@ -2,14 +2,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 
 #include "common/base/text.h"
 #include "common/sys/file.h"
 #include "controller/vault/vault_parts.h"
-
-enum { PID_SIZE = 24 };
 
 /* From linux/magic.h and, for the last four, the file systems' own sources. */
 static const struct {
@@ -33,13 +31,14 @@ vault_is_network(long f_type)
 }
 
 static enum rc
-check_file_system(const struct vault *v, struct error *e)
+check_file_system(struct vault *v, struct error *e)
 {
     struct statfs fs;
 
     if (fstatfs(v->dir, &fs) != 0)
         return error_errno(e, "statfs");
-    if (v->options.allow_network_fs || !vault_is_network((long)fs.f_type))
+    v->networked = vault_is_network((long)fs.f_type);
+    if (v->options.allow_network_fs || !v->networked)
         return RC_OK;
     return error_set(
         e, RC_UNSUPPORTED,
@@ -47,42 +46,6 @@ check_file_system(const struct vault *v, struct error *e)
         "not reach a disk and locks may not hold: use a local one, or allow it knowing "
         "that a full reported good may be lost with the server",
         (unsigned long)fs.f_type);
-}
-
-/* ---- the lock */
-
-static enum rc
-explain_held(int lock, struct error *e)
-{
-    char holder[PID_SIZE] = "";
-    size_t got = 0;
-
-    TRY(file_read_at(lock, 0, holder, sizeof holder - 1, &got, e));
-    holder[strcspn(holder, "\n")] = '\0';
-    return error_set(e, RC_AGAIN, "it is in use by process %s; only one may write at a time",
-                     holder[0] == '\0' ? "(unknown)" : holder);
-}
-
-static enum rc
-note_holder(int lock, struct error *e)
-{
-    char pid[PID_SIZE];
-    int len = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
-
-    if (ftruncate(lock, 0) != 0)
-        return error_errno(e, "truncate 'lock'");
-    return file_write_all(lock, span_of(pid, (size_t)len), e);
-}
-
-static enum rc
-take_lock(struct vault *v, struct error *e)
-{
-    v->lock = openat(v->dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (v->lock < 0)
-        return error_errno(e, "open its file 'lock' for writing (whose directory is it?)");
-    if (flock(v->lock, LOCK_EX | LOCK_NB) != 0)
-        return errno == EWOULDBLOCK ? explain_held(v->lock, e) : error_errno(e, "flock 'lock'");
-    return note_holder(v->lock, e);
 }
 
 /* ---- the vault */
@@ -107,6 +70,7 @@ vault_new(const char *path, const struct vault_options *options)
     }
     v->path = copy;
     v->dir = v->lock = -1;
+    (void)pthread_mutex_init(&v->recent.lock, NULL);
     v->options = *options;
     v->lender = (struct vault_lender){.source = {.get = lend_blob}, .vault = v};
     /* On Linux these two cannot fail with default attributes. */
@@ -129,6 +93,11 @@ find(struct vault *v, struct error *e)
         return error_context(e, "vault '%s': run as the user it belongs to", v->path);
     if (rc != RC_OK)
         return error_context(e, "vault '%s'", v->path);
+    struct stat st;
+    if (fstat(v->dir, &st) != 0)
+        return error_errno(e, "vault '%s': stat", v->path);
+    v->device = st.st_dev;
+    v->inode = st.st_ino;
     return vault_format_read(v->dir, v->path, &v->id, e);
 }
 
@@ -164,9 +133,11 @@ make_ready(struct vault *v, struct error *e)
     TRY(vault_files_new(v->dir, &v->files, e));
     if (v->options.read_only)
         return vault_recover_aside(v, e);
-    TRY(take_lock(v, e));
+    TRY(vault_lock_take(v->dir, v->networked, &v->lock, e));
     TRY(make_leases(v, e));
-    return vault_recover(v, e);
+    TRY(vault_recover(v, e));
+    vault_reserve_keep(v);
+    return RC_OK;
 }
 
 enum rc
@@ -193,7 +164,8 @@ vault_close(struct vault *v)
     vault_leases_free(v->leases);
     (void)pthread_rwlock_destroy(&v->publishing);
     (void)pthread_mutex_destroy(&v->commit);
-    own_closep(&v->lock);
+    (void)pthread_mutex_destroy(&v->recent.lock);
+    vault_lock_release(&v->lock);
     own_closep(&v->dir);
     free(v->path);
     free(v);
@@ -221,42 +193,4 @@ struct blob_source *
 vault_source(struct vault *v)
 {
     return &v->lender.source;
-}
-
-enum rc
-vault_check_writable(const struct vault *v, struct error *e)
-{
-    if (v->options.read_only)
-        return error_set(e, RC_DENIED, "vault '%s' was opened for reading only", v->path);
-    if (v->broken)
-        return error_set(
-            e, RC_IO,
-            "vault '%s' refuses writes after a failed sync: check the disk (dmesg), then "
-            "start the controller again",
-            v->path);
-    return RC_OK;
-}
-
-void
-vault_break(struct vault *v)
-{
-    v->broken = true;
-    (void)unlinkat(v->dir, "index/data.mdb", 0);
-}
-
-enum rc
-vault_check_space(const struct vault *v, uint64_t bytes, struct error *e)
-{
-    char have[TEXT_SIZE_MAX], keep[TEXT_SIZE_MAX];
-    uint64_t available;
-
-    TRY(file_free_space(v->dir, &available, e));
-    uint64_t wanted = v->options.reserve + VAULT_SPACE_SLACK + bytes;
-    if (available >= wanted)
-        return RC_OK;
-    return error_set(
-        e, RC_NO_SPACE,
-        "vault '%s': %s free, of which %s stay in reserve: make room or give it a larger "
-        "file system",
-        v->path, text_size(available, have), text_size(v->options.reserve, keep));
 }

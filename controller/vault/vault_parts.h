@@ -7,6 +7,7 @@
 #define CONTROLLER_VAULT_VAULT_PARTS_H
 
 #include <pthread.h>
+#include <sys/types.h>
 
 #include "common/sys/file.h"
 #include "controller/vault/pack_format.h"
@@ -14,12 +15,25 @@
 #include "controller/vault/vault_files.h"
 #include "controller/vault/vault_index.h"
 #include "controller/vault/vault_lease.h"
+#include "controller/vault/vault_lock.h"
 
 #define VAULT_FORMAT_NAME "format"
 #define VAULT_FORMAT_LINE "koffer-vault 1"
 /* Beside the reserve: what writers have buffered, tables of packs, the index's growth. */
 #define VAULT_SPACE_SLACK (UINT64_C(8) << 20)
 
+/* Beside all that, before a cycle begins: what it writes at once must not end it at once. */
+#define VAULT_SPACE_CYCLE (2 * (uint64_t)LIMIT_PACK)
+/* A file of nothing that is given up when a start finds no room: for LMDB's files, and an index built anew. */
+#define VAULT_RESERVE_NAME "reserve"
+#define VAULT_RESERVE_SIZE (UINT64_C(64) << 20)
+#define VAULT_DEGRADED_NAME "degraded"
+
+enum {
+    VAULT_RECENT_MAX = 1024, /* packs remembered for the case that a sync fails: 32 GiB */
+    VAULT_RECHECK = 8, /* newest packs that are read again at every start: 2 s on a slow disk */
+    VAULT_RECHECK_REBUILT = 64, /* the same when the index was lost, as it is after a failed sync */
+};
 enum { VAULT_FORMAT_SIZE = 256, VAULT_FULL_NAME_SIZE = 10 + 1 + 2 * ID_SIZE + sizeof ".full" };
 
 struct vault_lender {          /* a blob_source that knows its vault */
@@ -27,9 +41,20 @@ struct vault_lender {          /* a blob_source that knows its vault */
     struct vault *vault;
 };
 
+/* The packs that became visible since the vault was opened, the newest of them. */
+struct vault_recent {
+    pthread_mutex_t lock;
+    struct id packs[VAULT_RECENT_MAX]; /* a ring */
+    size_t count;                      /* all there were */
+};
+
 struct vault {
     char *path;
     int dir, lock; /* lock: -1 when read-only */
+    dev_t device;  /* of `dir`: its path may come to name another */
+    ino_t inode;
+    bool networked;
+    struct vault_recent recent;
     struct record_vault_id id;
     struct vault_options options;
     struct vault_index *index;
@@ -43,15 +68,30 @@ struct vault {
     pthread_mutex_t commit; /* one full at a time */
 };
 
-/* RC_DENIED when read-only, RC_IO when broken. */
+/* vault_state.c.  RC_DENIED when read-only, RC_IO when broken or when the path names another directory by now. */
 enum rc vault_check_writable(const struct vault *v, struct error *e);
 /*
- * A sync failed: refuse writes from now on, and drop the index, whose pages may be lost without a word
- * (D5); the next start builds it anew from the packs.
+ * A sync failed: refuse writes from now on, note it durably if the disk lets us, and drop the index, whose pages may be
+ * lost without a word (D5); the next start builds it anew from the packs, and reads the newest of them again.
  */
-void vault_break(struct vault *v);
+void vault_break(struct vault *v, const struct error *why);
 /* RC_NO_SPACE unless `bytes` can be written without touching the reserve. */
 enum rc vault_check_space(const struct vault *v, uint64_t bytes, struct error *e);
+/* The pack became visible. */
+void vault_note_pack(struct vault *v, const struct id *name);
+/* Before LMDB is opened: its lock file is written through a map, where a full disk is a SIGBUS and no error. */
+void vault_reserve_use(const struct vault *v);
+/* Make the reserve when there is room and none is there. */
+void vault_reserve_keep(const struct vault *v);
+
+/* vault_probe.c: RC_UNSUPPORTED, with what it lacks, unless the file system does what the vault relies on (D8). */
+enum rc vault_probe(const struct vault *v, struct error *e);
+
+/*
+ * vault_recheck.c: read again, from the disk, the newest packs and those that a failed sync put in doubt; of one that is
+ * damaged only what is whole stays in the index.  Then the mark of the failed sync goes.
+ */
+enum rc vault_recheck(struct vault *v, bool rebuilt, struct error *e);
 
 /* vault_format.c */
 enum rc vault_format_write(int dir, const struct record_vault_id *id, struct error *e);
@@ -61,6 +101,9 @@ enum rc vault_format_read(int dir, const char *path, struct record_vault_id *id,
 enum rc vault_recover(struct vault *v, struct error *e);
 /* For reading only: an index of its own, built from the packs in a temporary place. */
 enum rc vault_recover_aside(struct vault *v, struct error *e);
+/* Put a pack into the index: from its table, or what can be saved of it when it is damaged.  `check`: hash it first. */
+enum rc vault_add_pack(const struct vault *v, struct vault_index *index, const struct id *name,
+                       bool check, struct error *e);
 /* Every file in packs/ whose name is that of a pack. */
 typedef enum rc vault_visit_pack(void *ctx, const struct id *name, struct error *e);
 enum rc vault_each_pack(int dir, vault_visit_pack *visit, void *ctx, struct error *e);

@@ -82,20 +82,29 @@ read_pack(const struct adding *a, const struct id *name, struct pack_reader **ou
     return rc == RC_CORRUPT ? pack_reader_salvage(a->v->dir, name, out, e) : rc;
 }
 
+enum rc
+vault_add_pack(const struct vault *v, struct vault_index *index, const struct id *name, bool check,
+               struct error *e)
+{
+    const struct adding a = {.v = v, .index = index, .check = check};
+    CLEANUP(pack_reader_freep) struct pack_reader *r = NULL;
+
+    TRY(read_pack(&a, name, &r, e));
+    return vault_index_add(index, name, pack_reader_size(r), pack_reader_places(r),
+                           pack_reader_count(r), e);
+}
+
 static enum rc
 add_pack(void *ctx, const struct id *name, struct error *e)
 {
     const struct adding *a = ctx;
-    CLEANUP(pack_reader_freep) struct pack_reader *r = NULL;
     bool known = false;
 
     if (a->unknown_only)
         TRY(vault_index_has_pack(a->index, name, &known, e));
     if (known)
         return RC_OK;
-    TRY(read_pack(a, name, &r, e));
-    return vault_index_add(a->index, name, pack_reader_size(r), pack_reader_places(r),
-                           pack_reader_count(r), e);
+    return vault_add_pack(a->v, a->index, name, a->check, e);
 }
 
 /* ---- the index and packs/ in agreement */
@@ -216,12 +225,17 @@ vault_recover(struct vault *v, struct error *e)
     bool usable;
 
     TRY(clean(v, e));
+    TRY(vault_probe(v, e));
     /* What a killed writer left may be visible and not durable: no "have" before this (D4). */
     if (syncfs(v->dir) != 0)
         return error_errno(e, "sync the file system");
+    vault_reserve_use(v);
     (void)snprintf(path, sizeof path, "%s/index", v->path);
     TRY(try_index(v, path, &usable, e));
-    return usable ? RC_OK : rebuild_index(v, path, e);
+    if (!usable)
+        TRY(rebuild_index(v, path, e));
+    /* Nor before this: what a failed sync lost shows only when it is read from the disk (D5). */
+    return vault_recheck(v, !usable, e);
 }
 
 /* ---- without touching the vault */

@@ -82,14 +82,15 @@ publish(struct vault_session *s, struct pack_writer *w, struct error *e)
     enum rc rc = pack_writer_commit(w, &name, e);
     if (rc != RC_OK) {
         if (pack_writer_broken(w))
-            vault_break(v);
+            vault_break(v, e);
         return rc;
     }
+    vault_note_pack(v, &name);
     rc = vault_index_add(v->index, &name, pack_writer_size(w), pack_writer_places(w),
                          pack_writer_count(w), e);
     /* Without room the index is as it was, and the pack is found at the next start. */
     if (rc != RC_OK && rc != RC_NO_SPACE)
-        vault_break(v);
+        vault_break(v, e);
     return rc;
 }
 

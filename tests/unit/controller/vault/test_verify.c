@@ -435,6 +435,54 @@ an_index_that_lies_is_found(void **state)
     assert_string_equal(heard.text, "");
 }
 
+/* Two streams brought the same blob at once: two packs hold it.  Returns the places, the index's own first. */
+static void
+store_twice(struct world *w, uint32_t seed, struct id *id)
+{
+    CLEANUP(vault_session_freep) struct vault_session *a = NULL;
+    CLEANUP(vault_session_freep) struct vault_session *b = NULL;
+    struct error e = ERROR_INIT;
+    CHECK_OK(vault_session_begin(w->vault, &a, &e), &e);
+    CHECK_OK(vault_session_begin(w->vault, &b, &e), &e);
+    *id = put(w, a, seed, NULL, 0);
+    (void)put(w, b, seed, NULL, 0);
+    (void)put(w, b, seed + 1, NULL, 0); /* else both packs would be the same */
+    CHECK_OK(vault_session_flush(a, &e), &e);
+    CHECK_OK(vault_session_flush(b, &e), &e);
+}
+
+/* Also when the index was built anew and met the damaged pack first: its tail says that all is well. */
+static void
+what_another_pack_holds_whole_is_not_lost(void **state)
+{
+    struct world *w = *state;
+    struct error e = ERROR_INIT;
+    char first[256], second[256], index[256];
+    struct id twice;
+
+    for (int rebuilt = 0; rebuilt < 2; rebuilt++) {
+        store_twice(w, 5000 + 10 * (uint32_t)rebuilt, &twice);
+        if (rebuilt == 1) {
+            vault_close(TAKE(w->vault));
+            (void)snprintf(index, sizeof index, "%s/index", w->path);
+            vault_kit_remove(index);
+            open_vault(w);
+        }
+        uint64_t at = offset_of(w, &twice, first);
+        vault_kit_flip(first, at + 70, 1);
+        assert_true(has(w, &twice));
+        CHECK_OK(vault_get(w->vault, &twice, &w->blob, &e), &e);
+        assert_true(has(w, &twice));
+        uint64_t other = offset_of(w, &twice, second);
+        assert_string_not_equal(first, second);
+        vault_kit_flip(second, other + 70, 1); /* now it is */
+        CHECK_RC(vault_get(w->vault, &twice, &w->blob, &e), RC_CORRUPT);
+        assert_false(has(w, &twice));
+        vault_kit_flip(second, other + 70, 1);
+        vault_kit_flip(first, at + 70, 1);
+    }
+}
+
 static void
 garbage_is_counted_and_not_accused(void **state)
 {
@@ -493,6 +541,7 @@ main(void)
         IN_A_WORLD(a_deleted_record_breaks_the_chain),
         IN_A_WORLD(a_stray_file_among_the_records_is_found),
         IN_A_WORLD(an_index_that_lies_is_found),
+        IN_A_WORLD(what_another_pack_holds_whole_is_not_lost),
         IN_A_WORLD(garbage_is_counted_and_not_accused),
         IN_A_WORLD(it_can_be_cancelled_and_says_how_far_it_is),
     };
