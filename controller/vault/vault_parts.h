@@ -81,7 +81,7 @@ enum rc vault_check_space(const struct vault *v, uint64_t bytes, struct error *e
 void vault_note_pack(struct vault *v, const struct id *name);
 /* Before LMDB is opened: its lock file is written through a map, where a full disk is a SIGBUS and no error. */
 void vault_reserve_use(const struct vault *v);
-/* Make the reserve when there is room and none is there. */
+/* Make the reserve when there is room and none is there; never for those who keep no bytes free (options.reserve 0). */
 void vault_reserve_keep(const struct vault *v);
 
 /* vault_probe.c: RC_UNSUPPORTED, with what it lacks, unless the file system does what the vault relies on (D8). */

@@ -25,12 +25,20 @@ lacking(const char *what, struct error *e)
 }
 
 static enum rc
+make_empty(int dir, const char *name, struct error *e)
+{
+    CLEANUP(own_closep) int file = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+    return file >= 0 ? RC_OK : error_errno(e, "create '%s'", name);
+}
+
+static enum rc
 probe_rename(int dir, struct error *e)
 {
     struct stat before, after;
 
-    TRY(file_write_new(dir, first, span_of("1", 1), 0600, e));
-    TRY(file_write_new(dir, second, span_of("2", 1), 0600, e));
+    TRY(make_empty(dir, first, e));
+    TRY(make_empty(dir, second, e));
     if (fstatat(dir, first, &before, 0) != 0 || renameat(dir, first, dir, second) != 0)
         return lacking("rename a file over another", e);
     if (fstatat(dir, second, &after, 0) != 0 || after.st_ino != before.st_ino)

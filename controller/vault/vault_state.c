@@ -98,7 +98,7 @@ vault_reserve_keep(const struct vault *v)
 {
     struct error short_of = ERROR_INIT;
 
-    if (faccessat(v->dir, VAULT_RESERVE_NAME, F_OK, 0) == 0 ||
+    if (v->options.reserve == 0 || faccessat(v->dir, VAULT_RESERVE_NAME, F_OK, 0) == 0 ||
         vault_check_space(v, VAULT_SPACE_CYCLE + VAULT_RESERVE_SIZE, &short_of) != RC_OK)
         return;
     CLEANUP(own_closep)

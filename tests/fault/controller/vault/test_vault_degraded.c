@@ -36,7 +36,7 @@ reopen(struct world *w)
     struct error e = ERROR_INIT;
     if (w->vault != NULL)
         vault_close(TAKE(w->vault));
-    CHECK_OK(vault_open(w->path, &(struct vault_options){0}, &w->vault, &e), &e);
+    CHECK_OK(vault_open(w->path, &(struct vault_options){.reserve = 1}, &w->vault, &e), &e);
 }
 
 static void
