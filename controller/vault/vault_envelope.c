@@ -188,7 +188,7 @@ publish(struct vault *v, const struct vault_full *name, struct span bytes, struc
         return RC_OK;
     (void)unlinkat(v->dir, temporary, 0);
     if (rc != RC_NO_SPACE)
-        vault_break(v);
+        vault_break(v, e);
     return rc;
 }
 
