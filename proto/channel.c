@@ -29,6 +29,7 @@ struct channel {
     int nng_error;         /* the first */
     struct error protocol; /* the first */
     struct mono heard, said;
+    struct mono begun_frame, begun_send; /* what is under way, if anything is */
 
     uint8_t header[CHANNEL_HEADER_MAX];
     struct buffer payload;
@@ -106,6 +107,7 @@ begin_payload(struct channel *c)
     if (c->payload_len > c->owner.payload_max)
         return error_set(&c->protocol, RC_PROTOCOL, "frame of %zu bytes, at most %zu are allowed",
                          c->payload_len, c->owner.payload_max);
+    c->begun_frame = c->heard;
     buffer_clear(&c->payload);
     return buffer_reserve(&c->payload, c->payload_len, &c->protocol);
 }
@@ -248,7 +250,7 @@ on_send(void *context)
         fail(c, error);
     } else {
         size_t count = nng_aio_count(c->send);
-        c->said = clock_mono();
+        c->said = c->begun_send = clock_mono();
         c->out.chunk = span_of(c->out.chunk.data + count, c->out.chunk.len - count);
         done = send_more(c);
     }
@@ -267,6 +269,7 @@ channel_send(struct channel *c, const struct span *parts, size_t count)
     assert(count <= CHANNEL_PARTS_MAX);
     monitor_lock(&c->monitor);
     assert(!c->sending);
+    c->begun_send = clock_mono();
     c->out = (struct outgoing){.count = count};
     memcpy(c->out.parts, parts, count * sizeof *parts);
     bool empty = send_more(c);
@@ -347,4 +350,15 @@ channel_said(struct channel *c)
     struct mono said = c->said;
     monitor_unlock(&c->monitor);
     return said;
+}
+
+bool
+channel_is_stuck(struct channel *c, struct mono now, int ms)
+{
+    monitor_lock(&c->monitor);
+    bool reading = c->receiving && c->got >= c->owner.header_size;
+    bool stuck = (reading && clock_ms_until(clock_after_ms(c->begun_frame, ms), now) == 0) ||
+                 (c->sending && clock_ms_until(clock_after_ms(c->begun_send, ms), now) == 0);
+    monitor_unlock(&c->monitor);
+    return stuck;
 }

@@ -55,5 +55,8 @@ void channel_close(struct channel *c);
 /* When bytes last moved. */
 struct mono channel_heard(struct channel *c);
 struct mono channel_said(struct channel *c);
+/* For `ms`: the rest of a frame does not come, or bytes of ours are not taken.  Silence between
+ * frames is no fault. */
+bool channel_is_stuck(struct channel *c, struct mono now, int ms);
 
 #endif

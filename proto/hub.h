@@ -12,6 +12,7 @@
  * nng's callbacks only post to the mailbox (bounded; a peer that overruns it is closed).  A peer silent for
  * HUB_SILENCE_MS is closed and reported HUB_DOWN; heartbeats (type HEARTBEAT, no body) are sent by both ends on their
  * own after HUB_HEARTBEAT_MS of silence and are not reported.
+ * A peer that leaves a message half said, or does not read what it is sent, is closed after HUB_STUCK_MS.
  * At most HUB_OUTSTANDING frames are on their way to one peer (sent, not yet taken by its program): more is
  * RC_AGAIN, and HUB_WOKEN comes when there is room again.  A peer that is gone: RC_NOT_FOUND.
  *
@@ -29,6 +30,7 @@
 enum {
     HUB_HEARTBEAT_MS = 10000,
     HUB_SILENCE_MS = 25000,
+    HUB_STUCK_MS = 12000, /* a whole message needs less over 22 KB/s */
     HUB_OUTSTANDING = 32,
     HUB_MAILBOX = 4096,
     HUB_PEERS = 1024,     /* connections; more are refused, except root's: */

@@ -268,6 +268,14 @@ passed(struct mono since, int ms, struct mono now)
 }
 
 static void
+close_peer(struct hub_peer *peer, const char *why)
+{
+    log_warning("closing a peer", LOG_TEXT("reason", why), LOG_TEXT("peer", peer_name(peer)),
+                LOG_TEXT("address", peer->tls.address));
+    channel_close(peer->control.channel);
+}
+
+static void
 look_after(struct hub_peer *peer, struct mono now)
 {
     const struct tuning t = tuning_get();
@@ -276,9 +284,9 @@ look_after(struct hub_peer *peer, struct mono now)
     if (peer->state == HUB_NEW && passed(peer->arrived, t.handshake_ms, now)) {
         channel_close(channel);
     } else if (peer->state == HUB_LIVE && passed(channel_heard(channel), t.silence_ms, now)) {
-        log_warning("closing a silent peer", LOG_TEXT("peer", peer_name(peer)),
-                    LOG_TEXT("address", peer->tls.address));
-        channel_close(channel);
+        close_peer(peer, "it is silent");
+    } else if (peer->state == HUB_LIVE && channel_is_stuck(channel, now, t.stuck_ms)) {
+        close_peer(peer, "a message does not go on");
     } else if (peer->state == HUB_LIVE && passed(channel_said(channel), t.heartbeat_ms, now)) {
         control_beat(&peer->control);
     }

@@ -12,6 +12,7 @@ static struct tuning current = {
     .linger_ms = 500,
     .heartbeat_ms = HUB_HEARTBEAT_MS,
     .silence_ms = HUB_SILENCE_MS,
+    .stuck_ms = HUB_STUCK_MS,
     .retry_min_ms = 1000,
     .retry_max_ms = 30000,
     .stream_ping_ms = 10000,

@@ -13,6 +13,7 @@ struct tuning {
     int linger_ms;      /* how long a refused peer may take to read our alert */
     int heartbeat_ms;   /* control: silence after which we say something */
     int silence_ms;     /* control: silence after which the peer is dead */
+    int stuck_ms;       /* control: a frame that was begun, in either direction, does not go on */
     int retry_min_ms;   /* link: first pause between attempts */
     int retry_max_ms;   /* link: longest pause */
     int stream_ping_ms; /* data stream: silence after which we say something */

@@ -507,6 +507,59 @@ a_peer_that_claims_to_have_taken_too_much_is_closed(void **state)
     must_be_closed(fd, "more frames than it was sent");
 }
 
+/* For tests that wait for a deadline. */
+static struct tuning
+hurry(void)
+{
+    struct tuning usual = tuning_get(), quick = usual;
+    quick.heartbeat_ms = 40; /* the hub looks four times as often */
+    quick.stuck_ms = 200;
+    tuning_set(&quick);
+    return usual;
+}
+
+static void
+a_message_that_does_not_go_on_ends_the_connection(void **state)
+{
+    (void)state;
+    struct hub_event up;
+    const struct tuning usual = hurry();
+    int fd = connect_raw();
+    const struct frame beat = {.type = 1}, half = {.type = 40, .body = span_of("half", 4)};
+    write_header(fd, &beat);
+    expect_hub(HUB_UP, &up);
+    write_header(fd, &half);
+    must_be_closed(fd, "a message does not go on");
+    tuning_set(&usual);
+}
+
+static void
+a_peer_that_reads_nothing_is_closed_although_it_speaks(void **state)
+{
+    (void)state;
+    struct error e = ERROR_INIT;
+    struct hub_event event = {.kind = HUB_TIMEOUT};
+    static uint8_t body[LIMIT_CONTROL_MESSAGE];
+    const struct tuning usual = hurry();
+    const struct frame beat = {.type = 1}, large = {.type = 40, .body = span_of(body, sizeof body)};
+    int fd = connect_raw();
+    write_header(fd, &beat);
+    expect_hub(HUB_UP, &event);
+    uint64_t peer = event.peer;
+    for (int i = 0; i < HUB_OUTSTANDING; i++)
+        CHECK_OK(hub_send(w.hub, peer, &large, &e), &e);
+    for (event.kind = HUB_TIMEOUT; event.kind != HUB_DOWN;) { /* it speaks every now and then */
+        uint8_t header[FRAME_HEADER_SIZE];
+        frame_encode_header(&beat, header);
+        (void)send(fd, header, sizeof header, MSG_NOSIGNAL);
+        hub_event_clear(&event);
+        CHECK_OK(hub_next(w.hub, clock_after_ms(clock_mono(), 20), &event, &e), &e);
+    }
+    assert_true(log_text_wait("closing a peer", "a message does not go on"));
+    (void)close(fd);
+    tuning_set(&usual);
+}
+
 static void
 a_directory_that_others_can_write_is_no_place_for_the_socket(void **state)
 {
@@ -624,6 +677,8 @@ main(void)
         WITH_RAW(a_peer_of_another_version_is_refused),
         WITH_RAW(a_peer_that_ignores_the_window_is_closed),
         WITH_RAW(a_peer_that_claims_to_have_taken_too_much_is_closed),
+        WITH_RAW(a_message_that_does_not_go_on_ends_the_connection),
+        WITH_RAW(a_peer_that_reads_nothing_is_closed_although_it_speaks),
         cmocka_unit_test(a_directory_that_others_can_write_is_no_place_for_the_socket),
         cmocka_unit_test(once_gives_up_at_the_first_failure_and_says_why),
         cmocka_unit_test(a_link_keeps_trying_and_can_be_closed_at_any_time),
