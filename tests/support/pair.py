@@ -37,9 +37,10 @@ def free_ports(count, address="127.0.0.1"):
 
 class Pair:
     def __init__(self, programs, base, rng, *, files=200, address="127.0.0.1", advertise="127.0.0.1", sources="", agent_keys="",
-                 controller_keys=""):
-        """`sources`: more sections for the agent; ..._keys: more lines of the configurations."""
-        self.programs, self.base, self.rng = programs, base, rng
+                 controller_keys="", lease="5s", inside={}):
+        """`sources`: more sections for the agent; ..._keys: more lines of the configurations; `inside`: program -> words before
+        its own (nsenter ...)."""
+        self.programs, self.base, self.rng, self.inside = programs, base, rng, inside
         self.address, self.advertise = address, advertise
         self.control_port, self.data_port, self.enroll_port = free_ports(3)
         self.env = dict(os.environ, KOFFER_CONTROLLER=f"ipc://{base}/run/control")
@@ -53,7 +54,7 @@ class Pair:
         (base / "agent").symlink_to(pathlib.Path(self.open.name) / "agent")
         self.configure("agent.conf", f'user = "{NOBODY}"\nstate-directory = "{self.open.name}/agent"\n'
                        f'private-directory = "{base}/priv"\nsocket = "{self.open.name}/run/socket"\n'
-                       f'staging-directory = "{base}/staging"\nlease = "5s"\n'
+                       f'staging-directory = "{base}/staging"\nlease = "{lease}"\n'
                        f'{agent_keys}\nsource "data" {{ kind = files  paths = {{"{base}/data"}} }}\n{sources}\n')
         self.configure("controller.conf", f'cluster = "pair"\nstate-directory = "{base}/controller"\nvault = "{base}/vault"\n'
                        f'run-directory = "{base}/run"\nadvertise = "{advertise}"\n'
@@ -72,17 +73,20 @@ class Pair:
         (self.base / "data" / name).write_bytes(self.rng.randbytes(size or self.rng.randint(1, 100_000)))
 
     def run(self, program, *words, check=True, input=None, timeout=120):
-        done = subprocess.run([f"{self.programs}/{program}", *words], env=self.env, text=True, input=input, timeout=timeout,
+        done = subprocess.run([*self.command(program), *words], env=self.env, text=True, input=input, timeout=timeout,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         assert done.returncode == 0 or not check, f"{program} {' '.join(words)}: {done.stdout}"
         return done
+
+    def command(self, program):
+        return [*self.inside.get(program, ()), f"{self.programs}/{program}"]
 
     def json(self, *words):
         return json.loads(self.run("koffer", *words, "--json").stdout)
 
     def daemon(self, program, config):
         with open(self.log(program), "a") as log:
-            return subprocess.Popen([f"{self.programs}/{program}", "run", "--config", self.base / config], env=self.env,
+            return subprocess.Popen([*self.command(program), "run", "--config", self.base / config], env=self.env,
                                     stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def log(self, program):
