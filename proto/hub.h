@@ -34,8 +34,9 @@ enum {
     HUB_OUTSTANDING = 32,
     HUB_MAILBOX = 4096,
     HUB_PEERS = 1024,     /* connections; more are refused, except root's: */
+    HUB_PEERS_EACH = 64,  /* of one certificate */
     HUB_PEERS_LOCAL = 64, /* through the local socket, beyond those */
-    HUB_WAITING = 128 /* connections over TLS that have said nothing yet; the oldest makes room */
+    HUB_WAITING = 128 /* connections over TLS that have said nothing yet; one makes room: crowd.h */
 };
 #define HUB_MAILBOX_BYTES                                                                          \
     (64u * 1024 * 1024) /* a mailbox of longest messages would be a gigabyte */

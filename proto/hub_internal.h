@@ -39,7 +39,8 @@ struct hub_peer {
     uint64_t number;
     enum hub_state state;
     bool local;
-    bool evicted; /* it waited longest when the hub was full */
+    uint64_t origin; /* crowd.h */
+    bool evicted;    /* it had to make room */
     struct tls_peer tls;
     struct control control;
     struct mono arrived;

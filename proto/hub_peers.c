@@ -1,5 +1,6 @@
 /* hub_peers.c -- nng's side of the hub: connections, frames, time.  See hub_internal.h. */
 #include "common/base/log.h"
+#include "proto/crowd.h"
 #include "proto/hub_internal.h"
 #include "proto/tuning.h"
 
@@ -54,10 +55,26 @@ identify(struct hub_peer *peer, struct error *e)
     return RC_OK;
 }
 
+/* One certificate must not take the places of all the others. */
+static enum rc
+check_share(struct hub *hub, const struct hub_peer *peer, struct error *e)
+{
+    struct hub_peer *other;
+    unsigned count = 0;
+
+    TAILQ_FOREACH(other, &hub->peers, next)
+    count += other->state == HUB_LIVE && !other->local && tls_peer_same(&other->tls, &peer->tls);
+    return peer->local || count < HUB_PEERS_EACH
+               ? RC_OK
+               : error_set(e, RC_DENIED, "%d connections of this certificate are open already",
+                           HUB_PEERS_EACH);
+}
+
 static enum rc
 welcome(struct hub *hub, struct hub_peer *peer, struct error *e)
 {
     TRY(identify(peer, e));
+    TRY(check_share(hub, peer, e));
     peer->number = ++hub->last_number;
     peer->state = HUB_LIVE;
     control_beat(&peer->control);
@@ -185,20 +202,19 @@ hub_peers_sweep(struct hub *hub)
 static void
 make_room(struct hub *hub)
 {
-    struct hub_peer *peer, *oldest = NULL;
-    unsigned waiting = 0;
+    struct crowd crowd = {.count = 0};
+    struct hub_peer *peer;
 
     TAILQ_FOREACH(peer, &hub->peers, next)
     {
-        if (peer->state != HUB_NEW || peer->local || peer->evicted)
-            continue;
-        oldest = oldest == NULL ? peer : oldest;
-        waiting++;
+        if (peer->state == HUB_NEW && !peer->local && !peer->evicted)
+            crowd_add(&crowd, peer->origin, peer);
     }
-    if (waiting < HUB_WAITING)
+    if (crowd.count < HUB_WAITING)
         return;
-    oldest->evicted = true;
-    channel_close(oldest->control.channel);
+    struct hub_peer *victim = crowd_choose(&crowd);
+    victim->evicted = true;
+    channel_close(victim->control.channel);
 }
 
 /* Root must get in to see what is wrong, however many others there are. */
@@ -209,7 +225,7 @@ is_full(const struct hub *hub, bool local)
 }
 
 static enum rc
-add_peer(struct hub_listener *listener, nng_stream *stream, struct error *e)
+add_peer(struct hub_listener *listener, nng_stream *stream, uint64_t origin, struct error *e)
 {
     struct hub *hub = listener->hub;
     struct hub_peer *peer = calloc(1, sizeof *peer);
@@ -224,7 +240,7 @@ add_peer(struct hub_listener *listener, nng_stream *stream, struct error *e)
         free(peer);
         return error_set(e, RC_AGAIN, "%zu peers are connected already", hub->peer_count);
     }
-    *peer = (struct hub_peer){.hub = hub, .local = local};
+    *peer = (struct hub_peer){.hub = hub, .local = local, .origin = origin};
     peer->arrived = clock_mono();
     peer->up = (struct hub_mail){.kind = HUB_UP, .peer = peer};
     peer->down = (struct hub_mail){.kind = HUB_DOWN, .peer = peer};
@@ -244,9 +260,10 @@ hub_peers_accept(void *context, nng_stream *stream)
     struct hub_listener *listener = context;
     struct error e = ERROR_INIT;
 
+    uint64_t origin = crowd_origin_of(stream);
     hub_peers_sweep(listener->hub); /* a flood must not pile up while the program is busy */
     monitor_lock(&listener->hub->monitor);
-    enum rc rc = add_peer(listener, stream, &e);
+    enum rc rc = add_peer(listener, stream, origin, &e);
     monitor_unlock(&listener->hub->monitor);
     if (rc != RC_OK)
         tls_report_refused("refused a connection", "", "", e.text);

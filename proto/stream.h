@@ -25,8 +25,9 @@
 enum {
     STREAM_SILENCE_MS = 60000,
     STREAM_HELLO_MS = 4000,
-    STREAM_CONNECTIONS_MAX = 64, /* with a thread */
-    STREAM_WAITING_MAX = 128     /* that have said nothing yet; the oldest makes room */
+    STREAM_CONNECTIONS_MAX = 64,  /* with a thread */
+    STREAM_CONNECTIONS_EACH = 16, /* of one peer: nobody can take all of them */
+    STREAM_WAITING_MAX = 128      /* that have said nothing yet; one makes room: crowd.h */
 };
 #define STREAM_PAYLOAD_MAX (32u + LIMIT_BLOB)
 

@@ -42,8 +42,9 @@ struct stream {
     /* Accepted streams: their place in the listener, under its monitor. */
     struct stream_listener *listener;
     struct stream *next, **link;
-    bool started; /* its thread runs */
-    bool evicted; /* it waited longest when the listener was full */
+    bool started;    /* its thread runs */
+    uint64_t origin; /* crowd.h */
+    bool evicted;    /* it had to make room */
 };
 
 /* Takes the nng stream and starts receiving. */

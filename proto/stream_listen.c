@@ -12,6 +12,7 @@
 #include "common/base/log.h"
 #include "common/base/own.h"
 #include "proto/acceptor.h"
+#include "proto/crowd.h"
 #include "proto/stream_internal.h"
 #include "proto/tuning.h"
 
@@ -45,19 +46,21 @@ add(struct stream_listener *l, struct stream *s)
 static void
 make_room(struct stream_listener *l)
 {
-    struct stream *oldest = NULL;
-    unsigned waiting = 0;
+    struct stream *waiting[CROWD_MAX];
+    struct crowd crowd = {.count = 0};
+    size_t count = 0;
 
-    for (struct stream *s = l->streams; s != NULL; s = s->next) { /* the newest comes first */
-        if (s->started || s->evicted)
-            continue;
-        oldest = s;
-        waiting++;
+    for (struct stream *s = l->streams; s != NULL && count < CROWD_MAX; s = s->next) {
+        if (!s->started && !s->evicted)
+            waiting[count++] = s;
     }
-    if (waiting < STREAM_WAITING_MAX)
+    if (count < STREAM_WAITING_MAX)
         return;
-    oldest->evicted = true;
-    stream_cancel(oldest);
+    while (count-- > 0) /* the newest came first */
+        crowd_add(&crowd, waiting[count]->origin, waiting[count]);
+    struct stream *victim = crowd_choose(&crowd);
+    victim->evicted = true;
+    stream_cancel(victim);
 }
 
 void
@@ -98,6 +101,17 @@ serve(void *context)
     return NULL;
 }
 
+/* How many threads serve the same bearer; of those without a certificate, the same address.  With the monitor held. */
+static unsigned
+share_of(const struct stream_listener *l, const struct stream *s)
+{
+    unsigned count = 0;
+    for (const struct stream *other = l->streams; other != NULL; other = other->next)
+        count += other->started && tls_peer_same(&other->peer, &s->peer) &&
+                 (s->peer.verified || other->origin == s->origin);
+    return count;
+}
+
 static enum rc
 admit(struct stream_listener *l, struct stream *s, struct error *e)
 {
@@ -107,7 +121,8 @@ admit(struct stream_listener *l, struct stream *s, struct error *e)
     if (l->demand == TLS_DEMAND_CERTIFICATE && !s->peer.verified)
         return error_set(e, RC_DENIED, "the peer is not verified");
     monitor_lock(&l->monitor);
-    bool room = l->threads < STREAM_CONNECTIONS_MAX && !l->closing;
+    bool greedy = share_of(l, s) >= STREAM_CONNECTIONS_EACH;
+    bool room = l->threads < STREAM_CONNECTIONS_MAX && !l->closing && !greedy;
     if (room) {
         l->threads++;
         monitor_lock(&s->monitor);
@@ -115,6 +130,9 @@ admit(struct stream_listener *l, struct stream *s, struct error *e)
         monitor_unlock(&s->monitor);
     }
     monitor_unlock(&l->monitor);
+    if (greedy)
+        return error_set(e, RC_AGAIN, "%d connections of this peer are open already",
+                         STREAM_CONNECTIONS_EACH);
     if (!room)
         return error_set(e, RC_AGAIN, "%d connections are open already", STREAM_CONNECTIONS_MAX);
     int error = pthread_create(&thread, NULL, serve, s);
@@ -205,11 +223,13 @@ on_stream(void *context, nng_stream *nng)
     struct stream_listener *l = context;
     struct stream *s = NULL;
     struct error e = ERROR_INIT;
+    uint64_t origin = crowd_origin_of(nng);
 
     if (stream_begin(nng, l->setup, false, l, &s, &e) != RC_OK) {
         tls_report_refused("refused a data stream", "", "", e.text);
         return;
     }
+    s->origin = origin;
     monitor_lock(&l->monitor);
     make_room(l);
     add(l, s);

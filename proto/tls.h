@@ -17,6 +17,8 @@
 #ifndef PROTO_TLS_H
 #define PROTO_TLS_H
 
+#include <string.h>
+
 #include "common/base/error.h"
 #include "common/base/id.h"
 #include "common/crypto/certificate.h"
@@ -40,5 +42,13 @@ struct tls_peer {
         [32]; /* TLS exporter "EXPORTER-koffer-v1": the same at both ends of one connection */
     char address[64];
 };
+
+/* Of the same bearer, whatever certificate it has; those who showed none are the same. */
+static inline bool
+tls_peer_same(const struct tls_peer *a, const struct tls_peer *b)
+{
+    return a->verified == b->verified && a->identity.role == b->identity.role &&
+           strcmp(a->identity.name, b->identity.name) == 0;
+}
 
 #endif

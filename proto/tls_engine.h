@@ -84,12 +84,13 @@ int tls_verify_certificate(X509_STORE_CTX *store, void *unused);
 struct tls_watched {
     struct tls_watched *next, *previous; /* NULL: not on the list */
     nng_stream *stream;
+    uint64_t origin; /* crowd.h */
     bool server;
     _Atomic(int64_t) deadline; /* struct mono's ns; INT64_MAX: none */
 };
 
 enum rc tls_watch_start(struct error *e);
-/* Server: when TLS_PENDING_MAX handshakes are under way, the oldest is closed to make room. */
+/* Server: when TLS_PENDING_MAX handshakes are under way, one is closed to make room (crowd.h). */
 void tls_watch_add(struct tls_watched *w, nng_stream *stream, bool server);
 void tls_watch_remove(struct tls_watched *w); /* fine when it was never added */
 /* These two run under the connection's lock and take none of ours that is held over nng. */

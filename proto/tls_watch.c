@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "common/base/log.h"
+#include "proto/crowd.h"
 #include "proto/tls_engine.h"
 #include "proto/tuning.h"
 
@@ -96,29 +97,27 @@ tls_watch_start(struct error *e)
     return RC_OK;
 }
 
-/* A hello takes milliseconds; whoever has been at it longest is the least likely to be honest. */
+/* A hello takes milliseconds; whoever has been at it longest, of the largest crowd, is the least likely to be honest. */
 static void
 make_room(void)
 {
-    struct tls_watched *oldest = NULL;
-    unsigned count = 0;
+    struct crowd crowd = {.count = 0};
 
     for (struct tls_watched *w = list.next; w != &list; w = w->next) {
-        if (!w->server || !pending(w))
-            continue;
-        if (oldest == NULL)
-            oldest = w;
-        count++;
+        if (w->server && pending(w))
+            crowd_add(&crowd, w->origin, w);
     }
-    if (count < TLS_PENDING_MAX)
+    if (crowd.count < TLS_PENDING_MAX)
         return;
-    atomic_store(&oldest->deadline, INT64_MAX);
-    nng_stream_close(oldest->stream);
+    struct tls_watched *victim = crowd_choose(&crowd);
+    atomic_store(&victim->deadline, INT64_MAX);
+    nng_stream_close(victim->stream);
 }
 
 void
 tls_watch_add(struct tls_watched *w, nng_stream *stream, bool server)
 {
+    w->origin = crowd_origin_of(stream);
     monitor_lock(&list_monitor);
     if (server)
         make_room();

@@ -653,6 +653,27 @@ who_says_nothing_makes_room_for_others(void **state)
         stream_close(silent[i]);
 }
 
+static void
+one_certificate_cannot_take_the_places_of_all(void **state)
+{
+    (void)state;
+    struct hub_event up;
+    struct link_event down;
+    struct link *greedy[HUB_PEERS_EACH];
+    uint64_t peers[HUB_PEERS_EACH];
+    for (size_t i = 0; i < HUB_PEERS_EACH; i++) {
+        greedy[i] = join(&w.operator, & up);
+        peers[i] = up.peer;
+    }
+    struct link *one_more = open_link(&w.operator);
+    expect_link(one_more, LINK_DOWN, &down);
+    link_close(one_more);
+    struct link *agent = join(&w.agent, &up);
+    leave(agent, up.peer);
+    for (size_t i = 0; i < HUB_PEERS_EACH; i++)
+        leave(greedy[i], peers[i]);
+}
+
 #define WITH_RAW(test) cmocka_unit_test_setup_teardown(test, open_raw, close_raw)
 
 int
@@ -673,6 +694,7 @@ main(void)
         cmocka_unit_test(waking_and_deadlines_end_the_wait),
         cmocka_unit_test(root_comes_in_through_the_local_socket),
         cmocka_unit_test(who_says_nothing_makes_room_for_others),
+        cmocka_unit_test(one_certificate_cannot_take_the_places_of_all),
         WITH_RAW(an_oversized_message_is_refused_before_it_is_read),
         WITH_RAW(a_peer_of_another_version_is_refused),
         WITH_RAW(a_peer_that_ignores_the_window_is_closed),

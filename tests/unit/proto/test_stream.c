@@ -382,6 +382,41 @@ who_says_nothing_after_the_handshake_is_closed(void **state)
     tuning_set(&usual);
 }
 
+static struct stream *
+dial_and_echo(const struct pki_leaf *leaf, enum rc expected)
+{
+    struct error e = ERROR_INIT;
+    struct stream *s = NULL;
+    enum stream_type type;
+    CLEANUP(buffer_free) struct buffer back = BUFFER_INIT(STREAM_PAYLOAD_MAX);
+    const struct tls_identity identity = identity_of(leaf);
+    CHECK_OK(stream_dial(w.url, &identity, "koffer://controller/main", &s, &e), &e);
+    CHECK_OK(stream_send(s, STREAM_HELLO, NULL, 0, &e), &e);
+    CHECK_RC(stream_receive(s, &type, &back, &e), expected);
+    return s;
+}
+
+static void
+one_agent_cannot_take_the_places_of_all(void **state)
+{
+    (void)state;
+    struct pki_leaf other;
+    struct stream *greedy[STREAM_CONNECTIONS_EACH];
+    pki_issue(&w.pki, CERTIFICATE_AGENT, "mail2", clock_wall(), 30, &other);
+    monitor_lock(&w.monitor);
+    w.serve = echo;
+    w.entered = w.served = 0;
+    monitor_unlock(&w.monitor);
+    for (size_t i = 0; i < STREAM_CONNECTIONS_EACH; i++)
+        greedy[i] = dial_and_echo(&w.agent, RC_OK);
+    stream_close(dial_and_echo(&w.agent, RC_AGAIN));
+    stream_close(dial_and_echo(&other, RC_OK));
+    for (size_t i = 0; i < STREAM_CONNECTIONS_EACH; i++)
+        stream_close(greedy[i]);
+    wait_served(STREAM_CONNECTIONS_EACH + 1);
+    pki_leaf_free(&other);
+}
+
 static void
 closing_the_listener_cancels_its_streams(void **state)
 {
@@ -482,6 +517,7 @@ main(void)
         WITH_LISTENER(pings_keep_a_quiet_stream_alive_and_are_not_seen),
         WITH_LISTENER(who_says_nothing_after_the_handshake_is_closed),
         WITH_LISTENER(who_says_nothing_makes_room_for_others),
+        WITH_LISTENER(one_agent_cannot_take_the_places_of_all),
         WITH_LISTENER(closing_the_listener_cancels_its_streams),
         WITH_LISTENER(an_enrolling_client_pins_the_key_and_shows_no_certificate),
         cmocka_unit_test(dialling_nobody_says_where_and_why),
