@@ -49,6 +49,8 @@ listen_on(struct acceptor *a, const char *url, struct tls_setup *setup)
             nng_stream_listener_set_ptr(a->listener, NNG_OPT_TLS_CONFIG, tls_setup_config(setup));
     if (error == 0 && setup != NULL)
         error = nng_stream_listener_set_bool(a->listener, NNG_OPT_TCP_KEEPALIVE, true);
+    if (error == 0 && setup != NULL) /* or an answer behind a heartbeat waits 40 ms for its ACK */
+        error = nng_stream_listener_set_bool(a->listener, NNG_OPT_TCP_NODELAY, true);
     if (error == 0 && setup == NULL)
         error = nng_stream_listener_set_int(a->listener, NNG_OPT_IPC_PERMISSIONS, 0600);
     if (error == 0)

@@ -45,6 +45,8 @@ prepare(const char *url, struct tls_setup *setup, nng_stream_dialer **dialer, nn
         error = nng_stream_dialer_set_ptr(*dialer, NNG_OPT_TLS_CONFIG, tls_setup_config(setup));
     if (error == 0 && setup != NULL)
         error = nng_stream_dialer_set_bool(*dialer, NNG_OPT_TCP_KEEPALIVE, true);
+    if (error == 0 && setup != NULL)
+        error = nng_stream_dialer_set_bool(*dialer, NNG_OPT_TCP_NODELAY, true);
     if (error == 0)
         error = nng_aio_alloc(aio, NULL, NULL);
     return error;

@@ -1,0 +1,95 @@
+/* test_acceptor.c -- what both ends of a connection are set to. */
+#include "proto/acceptor.h"
+
+#include <semaphore.h>
+#include <stdio.h>
+
+#include "proto/dialler.h"
+#include "tests/support/check.h"
+#include "tests/support/pki.h"
+
+static struct world {
+    struct pki pki;
+    struct pki_leaf controller, agent;
+    struct tls_setup *server, *client;
+    struct acceptor *acceptor;
+    nng_stream *accepted;
+    sem_t arrived;
+} w;
+
+static void
+on_stream(void *context, nng_stream *stream)
+{
+    (void)context;
+    w.accepted = stream;
+    assert_int_equal(sem_post(&w.arrived), 0);
+}
+
+static int
+open_acceptor(void **state)
+{
+    struct error e = ERROR_INIT;
+    (void)state;
+    CHECK_OK(tls_start(&e), &e);
+    assert_int_equal(sem_init(&w.arrived, 0, 0), 0);
+    pki_make(&w.pki, "test");
+    pki_issue(&w.pki, CERTIFICATE_CONTROLLER, "main", clock_wall(), 30, &w.controller);
+    pki_issue(&w.pki, CERTIFICATE_AGENT, "mail1", clock_wall(), 30, &w.agent);
+    const struct tls_identity ours = {w.controller.ca, w.controller.certificate, w.controller.key},
+                              theirs = {w.agent.ca, w.agent.certificate, w.agent.key};
+    CHECK_OK(tls_setup_server(&ours, TLS_DEMAND_CERTIFICATE, &w.server, &e), &e);
+    CHECK_OK(tls_setup_client(&theirs, "koffer://controller/main", &w.client, &e), &e);
+    CHECK_OK(acceptor_open("tls+tcp://127.0.0.1:0", w.server, on_stream, NULL, &w.acceptor, &e),
+             &e);
+    return 0;
+}
+
+static int
+close_acceptor(void **state)
+{
+    (void)state;
+    acceptor_close(w.acceptor);
+    tls_setup_free(w.server);
+    tls_setup_free(w.client);
+    pki_leaf_free(&w.controller);
+    pki_leaf_free(&w.agent);
+    pki_free(&w.pki);
+    (void)sem_destroy(&w.arrived);
+    return 0;
+}
+
+static void
+must_be_set(nng_stream *stream, const char *option)
+{
+    bool set = false;
+    assert_int_equal(nng_stream_get_bool(stream, option, &set), 0);
+    if (!set)
+        fail_msg("%s is not set", option);
+}
+
+static void
+both_ends_send_at_once(void **state)
+{
+    struct error e = ERROR_INIT;
+    nng_stream *dialled = NULL;
+    char url[64];
+    unsigned port;
+    (void)state;
+    CHECK_OK(acceptor_port(w.acceptor, &port, &e), &e);
+    (void)snprintf(url, sizeof url, "tls+tcp://127.0.0.1:%u", port);
+    CHECK_OK(dialler_dial(url, w.client, 5000, NULL, &dialled, &e), &e);
+    assert_int_equal(sem_wait(&w.arrived), 0);
+    nng_stream *ends[] = {dialled, w.accepted};
+    for (size_t i = 0; i < 2; i++) {
+        must_be_set(ends[i], NNG_OPT_TCP_NODELAY);
+        must_be_set(ends[i], NNG_OPT_TCP_KEEPALIVE);
+        nng_stream_free(ends[i]);
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(both_ends_send_at_once)};
+    return cmocka_run_group_tests(tests, open_acceptor, close_acceptor);
+}
