@@ -496,6 +496,16 @@ def data_of_others(place, listener):
     return None
 
 
+def all_places_for_data(place, listener):
+    """As many as there are threads for, each busy with a hello that is refused, while a capture wants one."""
+    until = time.monotonic() + SHORT_S
+    with contextlib.ExitStack() as stack:
+        while time.monotonic() < until:
+            with contextlib.suppress(Closed, OSError):
+                data = stack.enter_context(Data.dial(place.addresses["data"], place.mallory))
+                data.send("HELLO", struct.pack("<IQ", 1, 7) + bytes(32))
+
+
 def hello_again(place, listener):
     with Control.dial(place.addresses["control"], place.mallory) as control:
         for _ in range(50):
@@ -549,8 +559,8 @@ def questions_unread(place, listener):
 def one_certificate(place, listener):
     who = {"control": place.mallory, "eve": place.eve}[listener]
     with contextlib.ExitStack() as stack:
-        for _ in range(100):
-            with contextlib.suppress(Closed):
+        for _ in range(200):
+            with contextlib.suppress(Closed, OSError):
                 control = stack.enter_context(Control.dial(place.addresses["control"], who))
                 control.send("STATUS")
 
@@ -594,6 +604,7 @@ def attacks():
         *several("orders of another role", wrong_role, ("control", "eve")),
         *several("results of other's jobs", results_of_others, ("control",)),
         *several("data of other's jobs", data_of_others, ("data",)),
+        *several("all places for data", all_places_for_data, ("data",)),
         *several("hello, over and over", hello_again, ("control",)),
         *several("a conversation replayed", replay, MEMBERS),
         *several("questions", questions, ("control",)),
