@@ -388,10 +388,12 @@ def greeted(place, listener):
 
 def bytes_that_end_it(make):
     def attack(place, listener):
-        with greeted(place, listener) as connection:
-            with contextlib.suppress(Closed):
+        try:
+            with greeted(place, listener) as connection:
                 connection.write(make(place, listener))
-            return ends(connection.socket)
+                return ends(connection.socket)
+        except Closed:  # in the middle of it, or at once: too many of our kind
+            return None
     return attack
 
 
