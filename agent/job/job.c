@@ -142,6 +142,10 @@ run(void *arg)
     if (job->rc == RC_CANCELLED && is_late(job))
         job->rc = error_set(&job->e, RC_TIMEOUT, "the step did not end within its %u s",
                             job->order.deadline_seconds);
+    else if (job->rc == RC_CANCELLED && atomic_load(&job->abandoned))
+        job->rc = error_set(&job->e, RC_TIMEOUT,
+                            "no controller was there for the %lld s of this agent's lease",
+                            (long long)b->options.lease_ms / 1000);
     job->finished = clock_wall();
     if (job->rc != RC_OK && job->rc != RC_CANCELLED)
         log_error(&job->e, "step failed", LOG_TEXT("source", job->order.source),
@@ -292,6 +296,9 @@ static void
 lease_is_over(struct job_board *b, struct job_source *s)
 {
     struct error e = ERROR_INIT;
+    for (size_t i = 0; i < b->job_count; i++)
+        if (b->jobs[i]->source == s)
+            atomic_store(&b->jobs[i]->abandoned, true);
     cancel_jobs_of(b, s);
     drop_ended_of(b, s);
     if (is_busy(b, s))

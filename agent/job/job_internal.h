@@ -30,6 +30,7 @@ struct job {
     struct job_vault vault; /* as it was when the order came: a reconnect may change the board's */
     pthread_t thread;
     _Atomic(bool) cancel, ended;
+    _Atomic(bool) abandoned; /* cancelled because nobody asked for it any more */
     struct mono deadline;
     struct capture_progress progress;
     struct unpack_counts restored;

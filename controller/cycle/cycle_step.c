@@ -401,8 +401,10 @@ cycle_step_up(void *runner, const char *agent, const uint64_t *jobs, size_t coun
         if (has_job(jobs, count, s->job))
             s->lost_until = (struct mono){0};
         else
-            give_up(r, s, "the agent was restarted in the middle of the step",
-                    "start the cycle again: what was uploaded is not sent twice");
+            give_up(
+                r, s,
+                "the agent came back without this step: it was restarted, or had let go while we were away",
+                "start the cycle again: what was uploaded is not sent twice");
     }
     cycle_advance(r);
 }

@@ -110,9 +110,13 @@ class Trial:
         print(f"cut {cut.way} for {cut.seconds} s: {last['state']} {max(reasons, key=len)}")
         if cut.seconds < SILENCE / 2 and last["state"] != "full":
             yield f"a cut of {cut.seconds} s made the cycle {last['state']}: {reasons}"
-        if last["state"] not in ("full", "incomplete", "failed") or (last["state"] != "full" and not any(reasons)):
+        if last["state"] not in ("full", "incomplete", "failed") or (last["state"] != "full" and not self.are_clear(reasons)):
             yield f"the cycle ended as {last['state']}: {reasons}"
         yield from self.afterwards()
+
+    @staticmethod
+    def are_clear(reasons):
+        return any(reason not in ("", "cancelled") for reason in reasons)
 
     def sent(self):
         cycle = self.pair.json("cycle", "show")

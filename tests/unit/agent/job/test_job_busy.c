@@ -149,6 +149,22 @@ lease_over_ends_the_step_first(void **state)
     (void)job; /* dropped: nobody asks for its result */
 }
 
+/* The controller may be back before the step has ended, and is told why. */
+static void
+step_that_the_lease_ended_says_so(void **state)
+{
+    struct job_kit *kit = *state;
+    kit->options.lease_ms = 0;
+    job_kit_restart(kit);
+    uint64_t job = start_capture(kit, 0);
+    job_tick(kit->board, false);
+    job_tick(kit->board, false);
+    let_go_on();
+    job_kit_wait(kit, job);
+    CHECK_RC(kit->result.rc, RC_TIMEOUT);
+    assert_non_null(strstr(kit->result.text, "lease"));
+}
+
 static void
 end_of_the_agent_ends_the_step_and_clears_away(void **state)
 {
@@ -199,6 +215,7 @@ main(void)
         TEST(same_order_again_is_the_same_job),
         TEST(early_release_is_done_when_the_step_has_ended),
         TEST(lease_over_ends_the_step_first),
+        TEST(step_that_the_lease_ended_says_so),
         TEST(end_of_the_agent_ends_the_step_and_clears_away),
         TEST(step_past_its_deadline_is_stopped),
         TEST(reconnect_in_the_middle_does_not_change_the_vault_of_a_step),
