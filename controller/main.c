@@ -20,6 +20,7 @@ enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 static const char usage[] =
     "usage: koffer-controller init --cluster NAME [--config FILE] [--state DIR] [--vault DIR]\n"
     "                              [--listen tls+tcp://ADDRESS:PORT] [--advertise HOST] [--run DIR]\n"
+    "                              [--custody controller|operator]\n"
     "       koffer-controller run [--config FILE] [--verbose]\n"
     "       koffer-controller check [--config FILE]     (also: --check)\n"
     "       koffer-controller rebuild [--config FILE]\n"
@@ -44,6 +45,7 @@ parse(int argc, char *argv[], struct options *o)
         LISTEN,
         ADVERTISE,
         RUN,
+        CUSTODY,
         KEY_FILE,
         CHECK,
         MAN,
@@ -61,6 +63,7 @@ parse(int argc, char *argv[], struct options *o)
         {"listen", required_argument, NULL, LISTEN},
         {"run", required_argument, NULL, RUN},
         {"advertise", required_argument, NULL, ADVERTISE},
+        {"custody", required_argument, NULL, CUSTODY},
         {"key-file", required_argument, NULL, KEY_FILE},
         {"check", no_argument, NULL, CHECK},
         {"print-man", no_argument, NULL, MAN},
@@ -72,7 +75,8 @@ parse(int argc, char *argv[], struct options *o)
         [CLUSTER - CLUSTER] = &o->init.cluster, [NAME - CLUSTER] = &o->init.name,
         [STATE - CLUSTER] = &o->init.state,     [VAULT - CLUSTER] = &o->init.vault,
         [LISTEN - CLUSTER] = &o->init.listen,   [ADVERTISE - CLUSTER] = &o->init.advertise,
-        [RUN - CLUSTER] = &o->init.run,         [KEY_FILE - CLUSTER] = &o->key_file,
+        [RUN - CLUSTER] = &o->init.run,         [CUSTODY - CLUSTER] = &o->init.custody,
+        [KEY_FILE - CLUSTER] = &o->key_file,
     };
     for (int c; (c = getopt_long(argc, argv, "c:vh", known, NULL)) != -1;) {
         if (c == 'c')

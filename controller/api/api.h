@@ -22,6 +22,8 @@ struct api_options {
     struct cycle_runner *cycles;
     struct jobs *jobs;
     const struct keys_private *custody; /* NULL: none here */
+    const struct keys_private *signer;  /* of envelopes */
+    struct roster *roster;
     const char *cluster, *controller, *enroll_url;
     const struct id *spki; /* of the controller's certificate, for tokens */
     uint32_t token_seconds;

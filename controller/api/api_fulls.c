@@ -56,8 +56,8 @@ api_full_list(struct api_call *call, struct error *e)
 }
 
 /* 0 stands for the newest good full. */
-static enum rc
-resolve(struct api_call *call, uint64_t *full, struct error *e)
+enum rc
+api_resolve_full(struct api_call *call, uint64_t *full, struct error *e)
 {
     if (*full == 0)
         TRY(catalogue_full_newest(call->api->options.catalogue, full, e));
@@ -176,7 +176,7 @@ api_full_show(struct api_call *call, struct error *e)
     if (reply == NULL || fill.out == NULL)
         return error_set(e, RC_NO_MEMORY, "full");
     koffer__full_detail__init(reply);
-    TRY(resolve(call, &full, e));
+    TRY(api_resolve_full(call, &full, e));
     TRY(catalogue_full_find(o->catalogue, full, take_summary, &fill, e));
     TRY(archive_load(o->vault, full, call->arena, &set, e));
     for (size_t i = 0; i < set.full.archive_count; i++) {
@@ -224,7 +224,7 @@ find_entry(struct api_call *call, uint64_t full, const char *source, const char 
 {
     bool found;
     char shown[256];
-    TRY(resolve(call, &full, e));
+    TRY(api_resolve_full(call, &full, e));
     TRY(open_archive(call, full, source, e));
     while (*path == '/')
         path++;
@@ -247,8 +247,8 @@ static const char *const type_names[] = {
     [NODE_BLOCK_DEVICE] = "block-device",
 };
 
-static ProtobufCBinaryData
-bytes_of(struct api_call *call, struct span from)
+ProtobufCBinaryData
+api_bytes(struct api_call *call, struct span from)
 {
     uint8_t *copy = arena_alloc(call->arena, from.len + 1);
     if (copy == NULL)
@@ -261,7 +261,7 @@ bytes_of(struct api_call *call, struct span from)
 static char *
 text_of(struct api_call *call, struct span from)
 {
-    return (char *)bytes_of(call, from).data; /* the arena's memory is zeroed: terminated */
+    return (char *)api_bytes(call, from).data; /* the arena's memory is zeroed: terminated */
 }
 
 struct ls {
@@ -284,7 +284,7 @@ add_entry(void *ctx, const struct node_entry *entry, struct error *e)
     Koffer__LsEntry *out = API_NEW(call, Koffer__LsEntry);
     TRY(api_push(call, &ls->g.items, out, e));
     koffer__ls_entry__init(out);
-    out->name = bytes_of(call, entry->name);
+    out->name = api_bytes(call, entry->name);
     out->type = message_text(type_names[entry->type]);
     out->mode = entry->mode;
     out->uid = entry->uid;
@@ -293,7 +293,7 @@ add_entry(void *ctx, const struct node_entry *entry, struct error *e)
     out->group = text_of(call, entry->group);
     out->mtime = clock_wall_of(entry->mtime, entry->mtime_ns).ns;
     out->size = entry->size;
-    out->target = bytes_of(call, entry->target);
+    out->target = api_bytes(call, entry->target);
     out->flags = entry->flags;
     out->link = entry->link;
     return RC_OK;

@@ -35,6 +35,9 @@ struct api {
     uint64_t full;
     char source[2 * LIMIT_LABEL + 2];
     struct blob_ref root;
+    /* The last challenge to a sheet; answered once. */
+    struct id challenged, challenge;
+    bool challenge_open;
 };
 
 struct api_call {
@@ -58,6 +61,14 @@ typedef enum authority_object api_object(const struct api_call *call);
 /* A copy in the arena; "" when the arena is full (the answer is then cut short, never wrong memory). */
 char *api_text(struct api_call *call, const char *text);
 
+/* The answer of verbs that make a job. */
+enum rc api_reply_job(struct api_call *call, uint64_t job, struct error *e);
+/* Of those that have nothing to say. */
+enum rc api_reply_empty(struct api_call *call, struct error *e);
+/* *full 0 becomes the newest good one. */
+enum rc api_resolve_full(struct api_call *call, uint64_t *full, struct error *e);
+ProtobufCBinaryData api_bytes(struct api_call *call, struct span from);
+
 /* A growing array of pointers in the arena, for repeated fields. */
 struct api_list {
     void **items;
@@ -69,6 +80,8 @@ enum rc api_push(struct api_call *call, struct api_list *list, void *item, struc
 void api_job_started(struct api_call *call, uint64_t job);
 api_object api_whose_job, api_whose_disk;
 
+api_verb api_key_list, api_key_add, api_key_remove, api_key_prove, api_key_rewrap, api_key_envelope,
+    api_root_list;
 api_verb api_agent_revoke, api_operator_revoke, api_operator_role, api_status, api_agent_add,
     api_agent_list, api_operator_add, api_operator_list, api_source_list, api_source_forget,
     api_cycle_start, api_cycle_status, api_cycle_cancel, api_cycle_list, api_full_list,

@@ -1,8 +1,8 @@
 /* api_jobs.c -- verifications, restores, and the vault's figures. */
 #include "controller/api/api_internal.h"
 
-static enum rc
-reply_job(struct api_call *call, uint64_t job, struct error *e)
+enum rc
+api_reply_job(struct api_call *call, uint64_t job, struct error *e)
 {
     Koffer__JobRef *reply = API_NEW(call, Koffer__JobRef);
     if (reply == NULL)
@@ -10,6 +10,17 @@ reply_job(struct api_call *call, uint64_t job, struct error *e)
     koffer__job_ref__init(reply);
     reply->job = job;
     api_job_started(call, job);
+    call->reply = &reply->base;
+    return RC_OK;
+}
+
+enum rc
+api_reply_empty(struct api_call *call, struct error *e)
+{
+    Koffer__Empty *reply = API_NEW(call, Koffer__Empty);
+    if (reply == NULL)
+        return error_set(e, RC_NO_MEMORY, "answer");
+    koffer__empty__init(reply);
     call->reply = &reply->base;
     return RC_OK;
 }
@@ -32,7 +43,7 @@ api_full_verify(struct api_call *call, struct error *e)
         return error_set(e, RC_NOT_FOUND, "there is no good full yet");
     TRY(catalogue_full_find(o->catalogue, full, check_full, NULL, e));
     TRY(jobs_verify(o->jobs, full, &job, e));
-    return reply_job(call, job, e);
+    return api_reply_job(call, job, e);
 }
 
 enum rc
@@ -40,7 +51,7 @@ api_vault_verify(struct api_call *call, struct error *e)
 {
     uint64_t job;
     TRY(jobs_verify(call->api->options.jobs, 0, &job, e));
-    return reply_job(call, job, e);
+    return api_reply_job(call, job, e);
 }
 
 enum rc
@@ -49,17 +60,13 @@ api_restore_files(struct api_call *call, struct error *e)
     const Koffer__RestoreRequest *request = (const Koffer__RestoreRequest *)call->request;
     uint64_t job;
     TRY(jobs_restore(call->api->options.jobs, request, &job, e));
-    return reply_job(call, job, e);
+    return api_reply_job(call, job, e);
 }
 
 enum rc
 api_job_cancel(struct api_call *call, struct error *e)
 {
-    Koffer__Empty *reply = API_NEW(call, Koffer__Empty);
-    if (reply == NULL)
-        return error_set(e, RC_NO_MEMORY, "job");
-    koffer__empty__init(reply);
-    call->reply = &reply->base;
+    TRY(api_reply_empty(call, e));
     return jobs_cancel(call->api->options.jobs, ((const Koffer__JobRef *)call->request)->job, e);
 }
 
@@ -109,7 +116,8 @@ api_job_status(struct api_call *call, struct error *e)
     reply->n_findings = findings.count;
     reply->findings = (char **)findings.items;
     reply->restored = s.kind == JOBS_RESTORE ? restored : NULL;
-    reply->verified = s.kind == JOBS_RESTORE ? NULL : verified;
+    bool verification = s.kind == JOBS_VERIFY_FULL || s.kind == JOBS_VERIFY_VAULT;
+    reply->verified = verification ? verified : NULL;
     reply->started = s.started.ns;
     reply->finished = s.finished.ns;
     call->reply = &reply->base;

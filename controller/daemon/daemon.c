@@ -143,7 +143,7 @@ static const char *
 own_problem(void *ctx)
 {
     struct daemon *d = ctx;
-    return paper_problem(d->settings, &d->store, d->problem);
+    return paper_problem(d->store.roster, d->problem);
 }
 
 /* ---- opening, in the order of what needs what */
@@ -205,6 +205,7 @@ open_services(struct daemon *d, struct error *e)
         .data = d->data,
         .mailbox = d->mailbox,
         .custody = d->store.custody,
+        .signer = d->store.signing,
         .restore_seconds = (uint32_t)s->restore_seconds,
     };
     TRY(jobs_new(&jobs, &d->jobs, e));
@@ -219,8 +220,7 @@ open_services(struct daemon *d, struct error *e)
         .control_url = d->control_url,
         .data_url = d->data_url,
         .controller_key = &d->store.signing_public,
-        .recipients = d->store.recipients,
-        .recipient_count = d->store.recipient_count,
+        .roster = d->store.roster,
         .certificate_days = (unsigned)s->certificate_days,
         .enrolled = on_enrolled,
         .ctx = d,
@@ -236,8 +236,7 @@ open_fleet(struct daemon *d, struct error *e)
         .catalogue = d->catalogue,
         .vault = d->vault,
         .data_url = d->data_url,
-        .recipients = d->store.recipients,
-        .recipient_count = d->store.recipient_count,
+        .roster = d->store.roster,
         .owner = {d, on_result, on_progress, on_up, on_lost},
     };
     TRY(fleet_new(&fleet, &d->fleet, e));
@@ -251,6 +250,8 @@ open_fleet(struct daemon *d, struct error *e)
         .cycles = d->cycles,
         .jobs = d->jobs,
         .custody = d->store.custody,
+        .signer = d->store.signing,
+        .roster = d->store.roster,
         .cluster = d->settings->cluster,
         .controller = d->settings->name,
         .enroll_url = d->enroll_url,

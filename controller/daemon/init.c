@@ -7,6 +7,7 @@
 
 #include "common/base/limits.h"
 #include "common/base/text.h"
+#include "common/crypto/sheet.h"
 #include "common/sys/file.h"
 #include "controller/daemon/store.h"
 #include "controller/vault/vault.h"
@@ -73,44 +74,29 @@ static enum rc
 print_sheet(const struct settings *s, const struct record_vault_id *vault,
             const struct keys_private *recovery, struct error *e)
 {
-    char paper[KEYS_PAPER_SIZE], id[2 * RECORD_VAULT_ID_SIZE + 1], when[CLOCK_TEXT_SIZE];
-    char signing[ID_TEXT_SIZE];
+    char id[2 * RECORD_VAULT_ID_SIZE + 1], signing[ID_TEXT_SIZE];
     CLEANUP(store_clear) struct store store = {0};
     TRY(store_load(s, &store, e));
-    TRY(keys_to_paper(recovery, paper, e));
     text_hex(span_of(vault->bytes, RECORD_VAULT_ID_SIZE), id);
     text_hex(span_of(store.signing_public.bytes, KEYS_PUBLIC_SIZE), signing);
-    (void)printf("\n"
-                 "------------------------------------------------------------------------\n"
-                 "  KOFFER RECOVERY SHEET                print it, lock it away, tell nobody\n"
-                 "------------------------------------------------------------------------\n"
-                 "  cluster        %s\n"
-                 "  made           %s\n"
-                 "  vault          %s\n"
-                 "  vault id       %s\n"
-                 "  controller key %s\n"
-                 "\n"
-                 "  recovery key   %s\n"
-                 "\n"
-                 "  Whoever holds this key can read every full of this vault. With it and the\n"
-                 "  vault directory everything can be restored, without the controller, by\n"
-                 "      koffer-recover VAULT restore latest --to DIR\n"
-                 "  It is stored nowhere: it is shown this once.\n"
-                 "------------------------------------------------------------------------\n\n",
-                 s->cluster, clock_text(clock_wall(), when), s->vault, id, signing, paper);
-    keys_wipe(paper, sizeof paper);
-    return RC_OK;
+    const struct sheet sheet = {.cluster = s->cluster,
+                                .label = "recovery sheet",
+                                .vault = s->vault,
+                                .vault_id = id,
+                                .controller_key = signing,
+                                .made = clock_wall()};
+    return sheet_print(&sheet, recovery, stdout, e);
 }
 
 static enum rc
-make_all(const struct settings *s, struct error *e)
+make_all(const struct settings *s, bool custody, struct error *e)
 {
     CLEANUP(keys_private_freep) struct keys_private *recovery = NULL;
     struct record_vault_id vault;
     TRY(store_check_free(s, e)); /* before anything is made */
     /* The vault first: keys that nobody holds the sheet of would have to be thrown away. */
     TRY_IN(vault_create(s->vault, s->require_mount, &vault, e), e, "vault");
-    TRY_IN(store_create(s, &recovery, e), e,
+    TRY_IN(store_create(s, custody, &recovery, e), e,
            "state directory (the vault '%s' is made: remove it before you try again)", s->vault);
     return print_sheet(s, &vault, recovery, e);
 }
@@ -122,6 +108,12 @@ init_run(const struct init_options *options, struct error *e)
     CLEANUP(config_freep) struct config *config = NULL;
     struct settings settings;
     bool exists;
+    bool custody = o.custody == NULL || text_equal(o.custody, "controller");
+    if (!custody && !text_equal(o.custody, "operator"))
+        return error_set(e, RC_INVALID,
+                         "'%.40s' cannot have custody: write 'controller' (it opens fulls for "
+                         "restores) or 'operator' (only recovery sheets do)",
+                         o.custody);
     if (o.config == NULL)
         o.config = SETTINGS_PATH;
     TRY(file_exists(AT_FDCWD, o.config, &exists, e));
@@ -141,7 +133,7 @@ init_run(const struct init_options *options, struct error *e)
             "'%s' exists already: edit it and run init without options, or move it away", o.config);
     }
     TRY(settings_read(o.config, &config, &settings, e));
-    TRY(make_all(&settings, e));
+    TRY(make_all(&settings, custody, e));
     (void)printf("made the keys in %s and the vault in %s\nnow start: koffer-controller run\n",
                  settings.state, settings.vault);
     return RC_OK;

@@ -11,6 +11,7 @@
 
 struct init_options { /* NULL: the default of the configuration */
     const char *config, *cluster, *name, *state, *vault, *listen, *advertise, *run;
+    const char *custody; /* "controller" (the default) or "operator" */
 };
 
 /* The recovery sheet goes to stdout: it is printed once and stored nowhere. */

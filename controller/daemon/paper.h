@@ -2,8 +2,8 @@
  * paper.h -- the keys that fulls are sealed to, and the proof that their recovery sheets can be read.
  *
  * A sheet that was printed badly, or not at all, is found out too late.  So whoever keeps it types it back once:
- * `koffer-controller key verify-paper` compares, notes it in STATE/sheets-verified (a line for each recipient:
- * fingerprint, time), and until then `koffer status` calls it a problem.
+ * `koffer key verify`, or `koffer-controller key verify-paper` on the controller's host, compares, notes it
+ * (controller/custody/roster.h), and until then `koffer status` calls it a problem.
  *
  * Layer: controller.
  */
@@ -18,8 +18,7 @@ enum { PAPER_PROBLEM_SIZE = 256 };
 enum rc paper_show(const struct settings *s, struct error *e);
 /* koffer-controller key verify-paper: key_file NULL is the standard input. */
 enum rc paper_verify(const struct settings *s, const char *key_file, struct error *e);
-/* "" when every sheet was verified.  Returns `out`. */
-const char *paper_problem(const struct settings *s, const struct store *store,
-                          char out[static PAPER_PROBLEM_SIZE]);
+/* "" when every sheet was verified.  Reads the roster anew.  Returns `out`. */
+const char *paper_problem(struct roster *roster, char out[static PAPER_PROBLEM_SIZE]);
 
 #endif

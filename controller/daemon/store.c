@@ -59,10 +59,8 @@ add_recipient(struct buffer *list, const struct keys_private *key, const char *l
               struct error *e)
 {
     struct keys_public public;
-    char hex[ID_TEXT_SIZE];
     TRY(keys_public_of(key, &public, e));
-    text_hex(span_of(public.bytes, KEYS_PUBLIC_SIZE), hex);
-    return buffer_printf(list, e, "%s %s\n", hex, label);
+    return roster_line(&public, label, list, e);
 }
 
 static enum rc
@@ -72,7 +70,8 @@ make_recipients(const struct settings *s, const struct store *store, struct keys
     char path[PATH_SIZE];
     CLEANUP(buffer_free) struct buffer list = BUFFER_INIT(PEM_MAX);
     TRY(add_recipient(&list, recovery, "recovery sheet", e));
-    TRY(add_recipient(&list, store->custody, "controller", e));
+    if (store->custody != NULL)
+        TRY(add_recipient(&list, store->custody, "controller", e));
     return file_write_new(AT_FDCWD, in(s, "recipients", path), buffer_span(&list), 0600, e);
 }
 
@@ -130,7 +129,8 @@ finish_state(const struct settings *s, struct error *e)
 }
 
 enum rc
-store_create(const struct settings *s, struct keys_private **recovery, struct error *e)
+store_create(const struct settings *s, bool custody, struct keys_private **recovery,
+             struct error *e)
 {
     CLEANUP(store_clear) struct store store = {0};
     CLEANUP(keys_private_freep) struct keys_private *sheet = NULL;
@@ -139,7 +139,8 @@ store_create(const struct settings *s, struct keys_private **recovery, struct er
     TRY(make_key(s, KEYS_SIGNING, "keys/ca.key", &store.ca, e));
     TRY(make_key(s, KEYS_SIGNING, "keys/tls.key", &store.tls, e));
     TRY(make_key(s, KEYS_SIGNING, "keys/signing.key", &store.signing, e));
-    TRY(make_key(s, KEYS_RECEIVING, "keys/custody.key", &store.custody, e));
+    if (custody)
+        TRY(make_key(s, KEYS_RECEIVING, "keys/custody.key", &store.custody, e));
     TRY(keys_generate(KEYS_RECEIVING, &sheet, e));
     TRY(make_recipients(s, &store, sheet, e));
     TRY(certify(s, &store, e));
@@ -161,36 +162,10 @@ read_text(const struct settings *s, const char *name, char **out, struct error *
 }
 
 static enum rc
-parse_recipients(const char *path, char *text, struct store *out, struct error *e)
-{
-    char *rest = text;
-    for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
-        if (line[0] == '\0' || line[0] == '#')
-            continue;
-        if (out->recipient_count == LIMIT_RECIPIENTS)
-            return error_set(e, RC_INVALID, "%s: more than %u recipients", path, LIMIT_RECIPIENTS);
-        if (strlen(line) < 2 * KEYS_PUBLIC_SIZE ||
-            !text_unhex(line, out->recipients[out->recipient_count].bytes, KEYS_PUBLIC_SIZE))
-            return error_set(e, RC_INVALID,
-                             "%s: '%.20s...' does not begin with a key of 64 hexadecimal digits",
-                             path, line);
-        const char *label = line + 2 * KEYS_PUBLIC_SIZE;
-        label += strspn(label, " \t");
-        (void)text_escape(span_of(label, strlen(label)), out->labels[out->recipient_count],
-                          sizeof out->labels[0]);
-        out->recipient_count++;
-    }
-    if (out->recipient_count == 0)
-        return error_set(e, RC_INVALID, "%s names no recipient: nobody could open a full", path);
-    return RC_OK;
-}
-
-static enum rc
 load(const struct settings *s, struct store *out, struct error *e)
 {
     char path[PATH_SIZE];
     bool exists, unfinished;
-    CLEANUP(own_freep) char *recipients = NULL;
     TRY(is_there(s, "ca.pem", &exists, e));
     TRY(is_there(s, UNFINISHED, &unfinished, e));
     if (!exists || unfinished)
@@ -212,8 +187,7 @@ load(const struct settings *s, struct store *out, struct error *e)
     TRY(read_text(s, "keys/tls.key", &out->tls_key_pem, e));
     TRY_IN(certificate_inspect(out->certificate_pem, &out->certificate, e), e, "%s/controller.pem",
            s->state);
-    TRY(read_text(s, "recipients", &recipients, e));
-    return parse_recipients(in(s, "recipients", path), recipients, out, e);
+    return roster_load(s->state, out->custody, &out->roster, e);
 }
 
 enum rc
@@ -233,6 +207,7 @@ store_clear(struct store *store)
     keys_private_free(store->tls);
     keys_private_free(store->signing);
     keys_private_free(store->custody);
+    roster_free(store->roster);
     free(store->ca_pem);
     free(store->certificate_pem);
     if (store->tls_key_pem != NULL)

@@ -39,6 +39,8 @@ struct question {
     const struct tls_peer *peer;
     char *certificate;
     bool answered; /* well: counts in server->answering */
+    struct keys_public recipients[LIMIT_RECIPIENTS];
+    size_t recipient_count;
     enum rc rc;
     struct error e;
 };
@@ -115,6 +117,7 @@ issue(struct question *q, enum certificate_role role, struct wall now, struct er
     TRY(certificate_issue(o->ca_key, o->identity->ca, q->request->request, &identity, now,
                           o->certificate_days, &q->certificate, e));
     TRY(certificate_inspect(q->certificate, &facts, e));
+    q->recipient_count = roster_current(o->roster, q->recipients);
     if (role == CERTIFICATE_AGENT) {
         memcpy(signing.bytes, q->request->signing_key.data, KEYS_PUBLIC_SIZE);
         memcpy(receiving.bytes, q->request->receiving_key.data, KEYS_PUBLIC_SIZE);
@@ -179,8 +182,8 @@ reply(struct question *q, struct stream *s, struct error *e)
     ProtobufCBinaryData recipients[LIMIT_RECIPIENTS];
     Koffer__EnrollReply reply;
     koffer__enroll_reply__init(&reply);
-    for (size_t i = 0; i < o->recipient_count; i++)
-        recipients[i] = message_bytes(o->recipients[i].bytes, KEYS_PUBLIC_SIZE);
+    for (size_t i = 0; i < q->recipient_count; i++)
+        recipients[i] = message_bytes(q->recipients[i].bytes, KEYS_PUBLIC_SIZE);
     reply.certificate = q->certificate;
     reply.ca = message_text(o->identity->ca);
     reply.controller = message_text(o->controller);
@@ -188,7 +191,7 @@ reply(struct question *q, struct stream *s, struct error *e)
     reply.data_url = message_text(o->data_url);
     reply.vault_id = message_bytes(vault_id(o->vault)->bytes, RECORD_VAULT_ID_SIZE);
     reply.controller_key = message_bytes(o->controller_key->bytes, KEYS_PUBLIC_SIZE);
-    reply.n_recipients = o->recipient_count;
+    reply.n_recipients = q->recipient_count;
     reply.recipients = recipients;
     return enroll_send(s, FRAME_REPLY, &reply.base, e);
 }

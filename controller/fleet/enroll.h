@@ -15,6 +15,7 @@
 #define CONTROLLER_FLEET_ENROLL_H
 
 #include "controller/catalogue/catalogue.h"
+#include "controller/custody/roster.h"
 #include "controller/fleet/mailbox.h"
 #include "controller/vault/vault.h"
 #include "proto/tls.h"
@@ -30,8 +31,7 @@ struct enroll_options {
     const char *url;                                 /* to listen on */
     const char *controller, *control_url, *data_url; /* told to who joins */
     const struct keys_public *controller_key;
-    const struct keys_public *recipients;
-    size_t recipient_count;
+    const struct roster *roster; /* asked each time: recipients come and go */
     unsigned certificate_days;
     /* NULL, or called on the loop when a certificate was given: an older one counts no more. */
     void (*enrolled)(void *ctx, enum certificate_role role, const char *name);

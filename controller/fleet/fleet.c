@@ -222,20 +222,38 @@ welcome(struct fleet *f, const struct hub_event *event, struct wall now, struct 
 {
     Koffer__Welcome reply;
     koffer__welcome__init(&reply);
+    struct keys_public keys[LIMIT_RECIPIENTS];
     ProtobufCBinaryData recipients[LIMIT_RECIPIENTS];
     const struct record_vault_id *id = vault_id(f->options.vault);
-    for (size_t i = 0; i < f->options.recipient_count; i++) {
-        recipients[i] = message_bytes(f->options.recipients[i].bytes, KEYS_PUBLIC_SIZE);
-    }
+    size_t count = roster_current(f->options.roster, keys);
+    for (size_t i = 0; i < count; i++)
+        recipients[i] = message_bytes(keys[i].bytes, KEYS_PUBLIC_SIZE);
     reply.protocol = PROTOCOL;
     reply.version = message_text(KOFFER_VERSION);
     reply.clock = now.ns;
     reply.vault_id = message_bytes(id->bytes, sizeof id->bytes);
     reply.vault_epoch = vault_epoch(f->options.vault);
     reply.data_url = message_text(f->options.data_url);
-    reply.n_recipients = f->options.recipient_count;
+    reply.n_recipients = count;
     reply.recipients = recipients;
     return fleet_reply(f->options.hub, event, &reply.base, e);
+}
+
+void
+fleet_welcome_again(struct fleet *f)
+{
+    for (size_t i = 0; i < f->count; i++) {
+        const struct agent *a = f->agents[i];
+        const struct hub_event hello = {
+            .peer = a->peer,
+            .frame = {.type = KOFFER__MESSAGE_TYPE__AGENT_HELLO, .correlation = 1}};
+        struct error e = ERROR_INIT;
+        /* One that cannot be told now is told when it connects the next time. */
+        if (a->greeted && welcome(f, &hello, clock_wall(), &e) != RC_OK) {
+            log_error(&e, "cannot tell an agent what has changed", LOG_TEXT("agent", a->name));
+            hub_close_peer(f->options.hub, a->peer);
+        }
+    }
 }
 
 static enum rc

@@ -16,6 +16,7 @@
 #define CONTROLLER_FLEET_FLEET_H
 
 #include "controller/catalogue/catalogue.h"
+#include "controller/custody/roster.h"
 #include "controller/vault/vault.h"
 #include "proto/hub.h"
 #include "proto/koffer.pb-c.h"
@@ -35,9 +36,8 @@ struct fleet_options {
     struct hub *hub; /* borrowed, as all below */
     struct catalogue *catalogue;
     struct vault *vault;
-    const char *data_url; /* for the Welcome; host part may be empty */
-    const struct keys_public *recipients;
-    size_t recipient_count;
+    const char *data_url;        /* for the Welcome; host part may be empty */
+    const struct roster *roster; /* asked each time: recipients come and go */
     struct fleet_owner owner;
 };
 
@@ -56,6 +56,9 @@ enum rc fleet_admit(struct catalogue *c, const struct tls_peer *peer, struct err
 
 /* The agent's certificate counts no more: whoever is connected with it is closed, and its steps are lost. */
 void fleet_cut(struct fleet *f, const char *agent, const char *why);
+
+/* What the Welcome says has changed (the recipients): every connected agent is told. */
+void fleet_welcome_again(struct fleet *f);
 
 bool fleet_is_connected(const struct fleet *f, const char *agent);
 size_t fleet_connected_count(const struct fleet *f);

@@ -144,3 +144,49 @@ archive_open_root(struct vault *v, const struct archive_set *set,
     keys_wipe(&opened, sizeof opened);
     return RC_OK;
 }
+
+/* ---- what lacks a recipient */
+
+struct lacking {
+    const struct archive_set *set;
+    const struct id *recipient;
+    bool *missing;
+};
+
+static bool
+is_sealed_to(const struct record_archive *archive, const struct id *recipient)
+{
+    for (size_t i = 0; i < archive->recipient_count; i++)
+        if (id_equal(&archive->recipients[i].fingerprint, recipient))
+            return true;
+    return false;
+}
+
+static enum rc
+strike_out(void *ctx, const struct envelope *envelope, struct error *e)
+{
+    const struct lacking *l = ctx;
+    (void)e;
+    if (!id_equal(&envelope->recipient, l->recipient))
+        return RC_OK;
+    for (size_t i = 0; i < l->set->full.archive_count; i++)
+        if (envelope_find(envelope, &l->set->archives[i].root) != NULL)
+            l->missing[i] = false;
+    return RC_OK;
+}
+
+enum rc
+archive_missing(struct vault *v, const struct archive_set *set, const struct id *recipient,
+                bool *missing, size_t *count, struct error *e)
+{
+    struct lacking l = {.set = set, .recipient = recipient, .missing = missing};
+    const struct vault_full full = {.number = set->full.number, .name = set->full.name};
+    size_t found = 0;
+    for (size_t i = 0; i < set->full.archive_count; i++)
+        missing[i] = !is_sealed_to(&set->archives[i], recipient);
+    TRY(vault_each_envelope(v, &full, strike_out, &l, e));
+    for (size_t i = 0; i < set->full.archive_count; i++)
+        found += missing[i];
+    *count = found;
+    return RC_OK;
+}

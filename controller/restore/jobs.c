@@ -11,6 +11,7 @@ static const char *const kind_names[] = {
     [JOBS_VERIFY_FULL] = "verify-full",
     [JOBS_VERIFY_VAULT] = "verify-vault",
     [JOBS_RESTORE] = "restore",
+    [JOBS_REWRAP] = "rewrap",
 };
 
 const char *
@@ -285,7 +286,7 @@ jobs_status(struct jobs *j, uint64_t id, struct jobs_status *out, struct error *
         .rc = job->final ? job->rc : RC_OK,
         .done = restore ? atomic_load(&job->restored.bytes) : atomic_load(&job->done),
         .total = atomic_load(&job->total),
-        .unit = "bytes",
+        .unit = job->kind == JOBS_REWRAP ? "fulls" : "bytes",
         .text = !job->final        ? ""
                 : job->rc == RC_OK ? job->text
                                    : job->e.text,

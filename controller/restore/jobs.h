@@ -30,10 +30,11 @@ struct jobs_options {
     struct data *data;
     struct mailbox *mailbox;
     const struct keys_private *custody; /* NULL: the controller cannot open archives */
+    const struct keys_private *signer;  /* of envelopes */
     uint32_t restore_seconds;           /* deadline of a restore through an agent */
 };
 
-enum jobs_kind { JOBS_VERIFY_FULL, JOBS_VERIFY_VAULT, JOBS_RESTORE };
+enum jobs_kind { JOBS_VERIFY_FULL, JOBS_VERIFY_VAULT, JOBS_RESTORE, JOBS_REWRAP };
 
 struct jobs_status { /* borrowed until the next call */
     uint64_t job;
@@ -60,6 +61,9 @@ enum rc jobs_verify(struct jobs *j, uint64_t full, uint64_t *job, struct error *
 enum rc jobs_verify_newest(struct jobs *j, uint64_t *job, struct error *e);
 enum rc
 jobs_restore(struct jobs *j, const Koffer__RestoreRequest *request, uint64_t *job, struct error *e);
+/* Seal the roots of every full to those of these recipients that it lacks, with the custody key (jobs_rewrap.c). */
+enum rc jobs_rewrap(struct jobs *j, const struct keys_public *recipients, size_t count,
+                    uint64_t *job, struct error *e);
 enum rc jobs_status(struct jobs *j, uint64_t job, struct jobs_status *out, struct error *e);
 enum rc jobs_cancel(struct jobs *j, uint64_t job, struct error *e);
 const char *jobs_kind_name(enum jobs_kind kind);

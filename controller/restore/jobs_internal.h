@@ -31,6 +31,8 @@ struct job {
     struct unpack_counts restored;
     char agent[LIMIT_LABEL + 1]; /* restore through this agent; "" here */
     char source[2 * LIMIT_LABEL + 2], *path, *target;
+    struct keys_public recipients[LIMIT_RECIPIENTS]; /* rewrap */
+    size_t recipient_count;
     bool dry_run, replace;
     struct mono until; /* restore through an agent: it must have answered by then */
 };

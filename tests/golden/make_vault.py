@@ -90,7 +90,7 @@ def set_times(data):
 
 
 def run_programs(base, folder):
-    """The vault in `folder`, its recovery key as text."""
+    """The vault in `folder`, its recovery keys as text: one that came between the fulls, and the first."""
     programs.SOURCES = {HOST: {"data": f'kind = "files"\n    paths = {{"{DATA}"}}'}}
     with Network(base, {"programs": folder}) as network:
         koffer = programs.Koffer(Hosts(network))
@@ -100,16 +100,20 @@ def run_programs(base, folder):
         koffer.enroll(HOST)
         koffer.start_agent(HOST)
         koffer.wait_for_agents([HOST])
-        for step in (furnish, change):
-            step(data)
-            koffer.cycle()
-            check(koffer, sheet, data, base)
+        furnish(data)
+        koffer.cycle()
+        check(koffer, sheet, data, base)
+        second = koffer.cli("key", "add", "--label", "second")
+        change(data)
+        koffer.cycle()
+        koffer.cli("key", "rewrap")
+        check(koffer, second, data, base)
         koffer.stop()
         kept = base / "vault"
-        for name in ("format", "packs", "fulls"):
+        for name in ("format", "packs", "fulls", "envelopes"):
             source = koffer.vault() / name
             (shutil.copytree if source.is_dir() else copy_file)(source, kept / name)
-    return kept, PAPER.search(sheet)[0]
+    return kept, PAPER.search(second)[0], PAPER.search(sheet)[0]
 
 
 def check(koffer, sheet, data, base):
@@ -117,7 +121,7 @@ def check(koffer, sheet, data, base):
     vault = Vault(koffer.vault())
     full = vault.fulls()[-1]
     restored = base / f"restored-{full.number}"
-    restore(Tree(vault, full.archives[0].open_root(key_in(sheet))), restored)
+    restore(Tree(vault, vault.open_root(full, full.archives[0], key_in(sheet))), restored)
     found = verify(vault, key_in(sheet)) + compare.tree(data, restored / "fs" / DATA.lstrip("/"))
     if found:
         raise SystemExit("\n".join(found))
@@ -135,9 +139,10 @@ def copy_file(source, target):
 def main(built, folder):
     folder = pathlib.Path(folder)
     with tempfile.TemporaryDirectory(prefix="koffer-golden.") as base:
-        made, key = run_programs(pathlib.Path(base), pathlib.Path(built).resolve())
+        made, key, first = run_programs(pathlib.Path(base), pathlib.Path(built).resolve())
         shutil.copytree(made, folder / "vault")
     (folder / "recovery-key.txt").write_text(key + "\n")
+    (folder / "first-key.txt").write_text(first + "\n")
     write_expected(Vault(folder / "vault"), RecoveryKey.from_paper(key), folder / "expected.txt")
 
 
@@ -145,7 +150,7 @@ def write_expected(vault, key, path):
     """Each line once, behind the numbers of the fulls in which it is found."""
     fulls = collections.defaultdict(str)
     for full in vault.fulls():
-        for line in listing(Tree(vault, full.archives[0].open_root(key))):
+        for line in listing(Tree(vault, vault.open_root(full, full.archives[0], key))):
             fulls[line] += str(full.number)
     path.write_text("".join(f"{numbers}\t{line}\n" for line, numbers in fulls.items()))
 

@@ -37,9 +37,9 @@ def free_ports(count, address="127.0.0.1"):
 
 class Pair:
     def __init__(self, programs, base, rng, *, files=200, address="127.0.0.1", advertise="127.0.0.1", sources="", agent_keys="",
-                 controller_keys="", lease="5s", inside={}):
+                 controller_keys="", lease="5s", inside={}, custody="controller"):
         """`sources`: more sections for the agent; ..._keys: more lines of the configurations; `inside`: program -> words before
-        its own (nsenter ...)."""
+        its own (nsenter ...); `custody`: as of init."""
         self.programs, self.base, self.rng, self.inside = programs, base, rng, inside
         self.address, self.advertise = address, advertise
         self.control_port, self.data_port, self.enroll_port = free_ports(3)
@@ -60,7 +60,7 @@ class Pair:
                        f'run-directory = "{base}/run"\nadvertise = "{advertise}"\n'
                        + "".join(f'{key} = "tls+tcp://{address}:{port}"\n' for key, port in self.listeners().items())
                        + controller_keys + "\n")
-        self.sheet = self.run("koffer-controller", "init", "--config", f"{base}/controller.conf").stdout
+        self.sheet = self.run("koffer-controller", "init", "--config", f"{base}/controller.conf", "--custody", custody).stdout
 
     def listeners(self):
         return {"listen": self.control_port, "data-listen": self.data_port, "enroll-listen": self.enroll_port}

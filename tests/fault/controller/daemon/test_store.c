@@ -33,7 +33,7 @@ any_failure_leaves_none_that_the_next_try_makes(void **state)
         (void)snprintf(path, sizeof path, "%s/state", directory);
         const struct settings s = {.cluster = "demo", .name = "controller", .state = path};
         fault_io_arm(n, EIO, false);
-        enum rc rc = store_create(&s, &sheet, &e);
+        enum rc rc = store_create(&s, true, &sheet, &e);
         fault_io_disarm();
         fired = fault_io_fired();
         assert_true(n < SWEEP_MAX);
@@ -41,7 +41,7 @@ any_failure_leaves_none_that_the_next_try_makes(void **state)
             assert_true(is_whole(&s));
         /* It may be whole and not told: the last sync failed. */
         if (!is_whole(&s))
-            CHECK_OK(store_create(&s, &sheet, &e), &e);
+            CHECK_OK(store_create(&s, true, &sheet, &e), &e);
         assert_true(is_whole(&s));
         vault_kit_remove(directory);
     }
@@ -59,9 +59,9 @@ keys_without_certificates_are_never_removed(void **state)
     (void)snprintf(path, sizeof path, "%s/state", directory);
     (void)snprintf(certificate, sizeof certificate, "%s/ca.pem", path);
     const struct settings s = {.cluster = "demo", .name = "controller", .state = path};
-    CHECK_OK(store_create(&s, &sheet, &e), &e);
+    CHECK_OK(store_create(&s, true, &sheet, &e), &e);
     CHECK_OK(file_remove_tree(AT_FDCWD, certificate, &e), &e);
-    CHECK_RC(store_create(&s, &second, &e), RC_EXISTS);
+    CHECK_RC(store_create(&s, true, &second, &e), RC_EXISTS);
     vault_kit_remove(directory);
 }
 

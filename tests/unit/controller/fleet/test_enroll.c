@@ -21,6 +21,7 @@ static struct world {
     struct pki pki;
     struct pki_leaf controller;
     struct keys_public controller_key, recipient;
+    struct roster roster;
     struct tls_identity identity;
     struct mailbox *mailbox;
     struct enroll_server *server;
@@ -65,6 +66,7 @@ make_keys(void)
         .ca = w.pki.ca, .certificate = w.controller.certificate, .key = w.controller.key};
     memset(w.controller_key.bytes, 'c', sizeof w.controller_key.bytes);
     memset(w.recipient.bytes, 'r', sizeof w.recipient.bytes);
+    w.roster.entries[w.roster.count++].key = w.recipient;
     CHECK_OK(keys_generate(KEYS_SIGNING, &w.tls, &e), &e);
     CHECK_OK(keys_generate(KEYS_SIGNING, &w.signing, &e), &e);
     CHECK_OK(keys_generate(KEYS_RECEIVING, &w.receiving, &e), &e);
@@ -101,8 +103,7 @@ begin(void **state)
         .control_url = "tls+tcp://c:1",
         .data_url = "tls+tcp://c:2",
         .controller_key = &w.controller_key,
-        .recipients = &w.recipient,
-        .recipient_count = 1,
+        .roster = &w.roster,
         .certificate_days = 10,
         .enrolled = enrolled,
         .ctx = w.enrolled,
