@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/base/log.h"
 #include "common/base/text.h"
@@ -439,5 +440,16 @@ stream_learn_peer(struct stream *s, struct error *e)
     if (view.state != TLS_DONE)
         return error_set(e, RC_PROTOCOL, "data stream: the handshake is not complete");
     s->peer = view.peer;
+    return RC_OK;
+}
+
+enum rc
+stream_learn_local_peer(struct stream *s, struct error *e)
+{
+    uint64_t uid = 0;
+    if (nng_stream_get_uint64(channel_stream(s->channel), NNG_OPT_IPC_PEER_UID, &uid) != 0 ||
+        (uid != 0 && uid != geteuid()))
+        return error_set(e, RC_DENIED, "data stream: only root may use the local socket");
+    s->peer = (struct tls_peer){.local = true, .address = "local"};
     return RC_OK;
 }

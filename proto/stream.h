@@ -49,6 +49,7 @@ enum stream_type {
 
 struct stream;
 
+/* `identity` and `expect` are NULL for ipc:///path. */
 enum rc stream_dial(const char *url, const struct tls_identity *identity, const char *expect,
                     struct stream **out, struct error *e);
 void stream_close(struct stream *s); /* NULL is fine */
@@ -81,8 +82,9 @@ void stream_encode_header(enum stream_type type, uint32_t payload_len,
 
 struct stream_listener;
 struct stream_listen_options {
-    const char *url; /* tls+tcp://host:port */
-    const struct tls_identity *identity;
+    const char
+        *url; /* tls+tcp://host:port, or ipc:///path in a directory that others cannot enter */
+    const struct tls_identity *identity; /* NULL: ipc */
     enum tls_demand demand;
     void (*accepted)(void *ctx,
                      struct stream *s); /* takes ownership of `s`; runs on its own thread */

@@ -54,6 +54,8 @@ enum rc stream_begin(nng_stream *nng, struct tls_setup *setup, bool dialled,
 bool stream_is_settled(struct stream *s);
 bool stream_has_ended(struct stream *s);
 enum rc stream_learn_peer(struct stream *s, struct error *e);
+/* Over ipc: RC_DENIED unless it is root or runs as we do. */
+enum rc stream_learn_local_peer(struct stream *s, struct error *e);
 /* From stream.c to stream_listen.c. */
 void stream_listener_notice(struct stream_listener *l);
 void stream_listener_forget(struct stream *s);

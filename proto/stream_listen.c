@@ -117,8 +117,8 @@ admit(struct stream_listener *l, struct stream *s, struct error *e)
 {
     pthread_t thread;
 
-    TRY(stream_learn_peer(s, e));
-    if (l->demand == TLS_DEMAND_CERTIFICATE && !s->peer.verified)
+    TRY(l->setup == NULL ? stream_learn_local_peer(s, e) : stream_learn_peer(s, e));
+    if (l->setup != NULL && l->demand == TLS_DEMAND_CERTIFICATE && !s->peer.verified)
         return error_set(e, RC_DENIED, "the peer is not verified");
     monitor_lock(&l->monitor);
     bool greedy = share_of(l, s) >= STREAM_CONNECTIONS_EACH;
@@ -256,8 +256,9 @@ start_loop(struct stream_listener *l, struct error *e)
 static enum rc
 set_up(struct stream_listener *l, const struct stream_listen_options *options, struct error *e)
 {
-    TRY_IN(tls_setup_server(options->identity, options->demand, &l->setup, e), e, "listen on %s",
-           options->url);
+    if (options->identity != NULL)
+        TRY_IN(tls_setup_server(options->identity, options->demand, &l->setup, e), e,
+               "listen on %s", options->url);
     TRY(start_loop(l, e));
     return acceptor_open(options->url, l->setup, on_stream, l, &l->acceptor, e);
 }

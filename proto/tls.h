@@ -35,7 +35,8 @@ struct tls_identity { /* PEM texts, borrowed for the call they are given to */
 enum tls_demand { TLS_DEMAND_CERTIFICATE, TLS_DEMAND_NOTHING /* enrolment only */ };
 
 struct tls_peer {
-    bool verified;                        /* false: enrolment, or the local socket */
+    bool verified; /* false: enrolment, or the local socket */
+    bool local;    /* a data stream over the local socket: root, or who runs us */
     struct certificate_identity identity; /* when verified */
     struct id spki;
     uint8_t binding

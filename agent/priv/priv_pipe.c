@@ -23,7 +23,7 @@ static const struct {
     [PRIV_PIPE_FINISH] = {0, 0},
     [PRIV_PIPE_FINISHED] = {0, 0},
     [PRIV_PIPE_GET] = {ID_SIZE, ID_SIZE},
-    [PRIV_PIPE_BLOB] = {ID_SIZE + 1, PRIV_PIPE_PAYLOAD_MAX},
+    [PRIV_PIPE_BLOB] = {ID_SIZE, PRIV_PIPE_PAYLOAD_MAX},
     [PRIV_PIPE_FAILURE] = {1, 1 + ERROR_TEXT_MAX},
 };
 

@@ -45,6 +45,8 @@ static const struct {
     VERB(KEY_REWRAP, key_rewrap, api_key_rewrap),
     VERB(KEY_ENVELOPE, envelope_offer, api_key_envelope),
     VERB(ROOT_LIST, root_request, api_root_list),
+    VERB(RESTORE_BEGIN, restore_begin, api_restore_begin),
+    VERB(RESTORE_REPORT, restore_report, api_restore_report),
     VERB_ON(RESTORE_FILES, restore_request, api_restore_files, api_whose_disk),
     VERB(VAULT_VERIFY, empty, api_vault_verify),
     VERB(VAULT_STATS, empty, api_vault_stats),

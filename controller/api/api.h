@@ -25,7 +25,8 @@ struct api_options {
     const struct keys_private *signer;  /* of envelopes */
     struct roster *roster;
     const char *cluster, *controller, *enroll_url;
-    const struct id *spki; /* of the controller's certificate, for tokens */
+    const char *data_url, *data_local_url; /* for restores to operators' machines */
+    const struct id *spki;                 /* of the controller's certificate, for tokens */
     uint32_t token_seconds;
     /* Called when a token was made: the enrolment listener must be open. */
     void (*token_made)(void *ctx);

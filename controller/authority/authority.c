@@ -36,6 +36,7 @@ struct row {
     ROW(REQUEST, KOFFER__MESSAGE_TYPE__##name, name, weight, NO_GRANT, own, others, cluster)
 #define ANSWER(name) ROW(ANSWER, KOFFER__MESSAGE_TYPE__##name, name, LIGHT, NO_GRANT, AGENTS, 0, 0)
 #define STREAM(name, grant) ROW(DATA, STREAM_##name, name, LIGHT, grant, AGENTS, 0, 0)
+#define FETCH(name, grant) ROW(DATA, STREAM_##name, name, LIGHT, grant, AGENTS | RESTORERS, 0, 0)
 
 static const struct row rows[] = {
     /* name, weight; who may to its own, to others', to the cluster's */
@@ -76,14 +77,16 @@ static const struct row rows[] = {
     REQUEST(KEY_REWRAP, WEIGHTY, 0, 0, ADMINS),
     REQUEST(KEY_ENVELOPE, WEIGHTY, 0, 0, ADMINS),
     REQUEST(ROOT_LIST, WEIGHTY, 0, 0, RESTORERS),
+    REQUEST(RESTORE_BEGIN, WEIGHTY, 0, 0, RESTORERS),
+    REQUEST(RESTORE_REPORT, LIGHT, 0, 0, RESTORERS),
     REQUEST(ENROLL, WEIGHTY, ENROLLERS, 0, 0),
     ANSWER(STEP),
     ANSWER(STEP_CANCEL),
-    STREAM(HELLO, NO_GRANT),
+    FETCH(HELLO, NO_GRANT),
     STREAM(HAVE, CAPTURE),
     STREAM(PUT, CAPTURE),
     STREAM(FINISH, CAPTURE),
-    STREAM(GET, RESTORING),
+    FETCH(GET, RESTORING),
 };
 
 static const char *const role_names[AUTHORITY_ROLES_] = {

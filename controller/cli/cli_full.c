@@ -1,5 +1,6 @@
 /* cli_full.c -- koffer full ... */
 #include "controller/cli/cli_full.h"
+#include "controller/cli/cli_key.h"
 
 #include <inttypes.h>
 
@@ -165,6 +166,8 @@ static const struct cli_option list_options[] = {
     {.name = NULL},
 };
 
+static const struct cli_option browse_options[] = {CLI_KEY_OPTION, {.name = NULL}};
+
 const struct cli_command cli_full_commands[] = {
     {.noun = "full",
      .verb = "list",
@@ -182,15 +185,18 @@ const struct cli_command cli_full_commands[] = {
      .arguments = "FULL[:SOURCE[/PATH]]",
      .least = 1,
      .most = 1,
+     .options = browse_options,
      .help =
          "List a directory in a full, or the full's archives. An archive holds 'fs', the host's "
-         "files from the root, and 'export', what the server's tools wrote.",
+         "files from the root, and 'export', what the server's tools wrote. With --key it is opened "
+         "on this machine, with the key of a recovery sheet.",
      .run = ls},
     {.noun = "full",
      .verb = "cat",
      .arguments = "FULL:SOURCE/PATH",
      .least = 1,
      .most = 1,
+     .options = browse_options,
      .help = "Write the content of a file in a full to the standard output. On a terminal control "
              "characters are shown as \\xNN.",
      .run = cli_full_cat},

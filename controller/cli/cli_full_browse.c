@@ -25,13 +25,13 @@ cli_full_mode(const char *type, uint32_t mode, char out[static 11])
 
 /* ---- ls */
 
-struct listing {
+struct cli_full_listing {
     struct table *table;
     json_t *json; /* array */
 };
 
 static void
-end_listing(struct listing *l)
+end_listing(struct cli_full_listing *l)
 {
     table_free(l->table);
     json_decref(l->json);
@@ -57,29 +57,34 @@ put_name(struct table *t, const Koffer__LsEntry *entry)
                   (int)entry->target.len, (const char *)entry->target.data);
 }
 
-static enum rc
-add_page(struct listing *l, const Koffer__LsReply *page, struct error *e)
+enum rc
+cli_full_add(struct cli_full_listing *l, const Koffer__LsEntry *entry, struct error *e)
 {
     char mode[11];
-    for (size_t i = 0; i < page->n_entries; i++) {
-        const Koffer__LsEntry *entry = page->entries[i];
-        if (l->json != NULL) {
-            if (json_array_append_new(l->json, cli_json_of(&entry->base)) != 0)
-                return error_set(e, RC_NO_MEMORY, "JSON");
-            continue;
-        }
-        table_put(l->table, "%s", cli_full_mode(entry->type, entry->mode, mode));
-        put_owner(l->table, entry->user, entry->uid);
-        put_owner(l->table, entry->group, entry->gid);
-        table_put(l->table, "%" PRIu64, entry->size);
-        table_put_time(l->table, entry->mtime);
-        put_name(l->table, entry);
-    }
+    if (l->json != NULL)
+        return json_array_append_new(l->json, cli_json_of(&entry->base)) == 0
+                   ? RC_OK
+                   : error_set(e, RC_NO_MEMORY, "JSON");
+    table_put(l->table, "%s", cli_full_mode(entry->type, entry->mode, mode));
+    put_owner(l->table, entry->user, entry->uid);
+    put_owner(l->table, entry->group, entry->gid);
+    table_put(l->table, "%" PRIu64, entry->size);
+    table_put_time(l->table, entry->mtime);
+    put_name(l->table, entry);
     return RC_OK;
 }
 
 static enum rc
-read_pages(struct cli *cli, const struct cli_place *place, struct listing *l, struct error *e)
+add_page(struct cli_full_listing *l, const Koffer__LsReply *page, struct error *e)
+{
+    for (size_t i = 0; i < page->n_entries; i++)
+        TRY(cli_full_add(l, page->entries[i], e));
+    return RC_OK;
+}
+
+static enum rc
+read_pages(struct cli *cli, const struct cli_place *place, struct cli_full_listing *l,
+           struct error *e)
 {
     CLEANUP(buffer_free) struct buffer after = BUFFER_INIT(LIMIT_CONTROL_MESSAGE);
     for (bool more = true; more;) {
@@ -110,13 +115,14 @@ enum rc
 cli_full_ls(struct cli *cli, struct error *e)
 {
     static const char *const titles[] = {"MODE", "USER", "GROUP", ">SIZE", "CHANGED", "NAME", NULL};
-    CLEANUP(end_listing) struct listing l = {0};
+    CLEANUP(end_listing) struct cli_full_listing l = {0};
     struct cli_place place;
     TRY(cli_parse_place(cli, cli->arguments[0], &place, e));
     TRY(table_new(titles, &l.table, e));
     if (cli->json && (l.json = json_array()) == NULL)
         return error_set(e, RC_NO_MEMORY, "JSON");
-    TRY(read_pages(cli, &place, &l, e));
+    TRY(cli_option(cli, "key") != NULL ? cli_full_ls_here(cli, &place, &l, e)
+                                       : read_pages(cli, &place, &l, e));
     if (cli->json)
         return cli_json_print_value(json_pack("{s:O}", "entries", l.json), e);
     return table_print(l.table, stdout, e);
@@ -124,9 +130,10 @@ cli_full_ls(struct cli *cli, struct error *e)
 
 /* ---- cat */
 
-static enum rc
-write_out(struct span bytes, bool terminal, struct error *e)
+enum rc
+cli_full_write(struct span bytes, struct error *e)
 {
+    bool terminal = isatty(STDOUT_FILENO) == 1;
     size_t written = bytes.len;
     if (!terminal) {
         written = bytes.len == 0 ? 0 : fwrite(bytes.data, 1, bytes.len, stdout);
@@ -144,10 +151,11 @@ enum rc
 cli_full_cat(struct cli *cli, struct error *e)
 {
     struct cli_place place;
-    bool terminal = isatty(STDOUT_FILENO) == 1;
     TRY(cli_parse_place(cli, cli->arguments[0], &place, e));
     if (place.source[0] == '\0' || place.path[0] == '\0')
         return cli_wrong(cli, e, "name a file: FULL:SOURCE/PATH");
+    if (cli_option(cli, "key") != NULL)
+        return cli_full_cat_here(cli, &place, e);
     for (uint64_t offset = 0;;) {
         CLEANUP(message_freep) ProtobufCMessage *reply = NULL;
         Koffer__CatRequest request;
@@ -162,7 +170,7 @@ cli_full_cat(struct cli *cli, struct error *e)
         const Koffer__CatReply *piece = (const Koffer__CatReply *)reply;
         if (cli->json) /* a whole file as one document could be any size: the first piece, with `end` */
             return cli_json_print(reply, e);
-        TRY(write_out(span_of(piece->data.data, piece->data.len), terminal, e));
+        TRY(cli_full_write(span_of(piece->data.data, piece->data.len), e));
         offset += piece->data.len;
         if (piece->end || piece->data.len == 0)
             return RC_OK;

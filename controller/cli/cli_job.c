@@ -190,3 +190,18 @@ cli_job_run(struct cli *cli, uint16_t type, const ProtobufCMessage *request, str
         print_result(status);
     return judge(&f, status, e);
 }
+
+enum rc
+cli_job_end(struct cli *cli, uint64_t job, bool interrupted, struct error *e)
+{
+    CLEANUP(message_freep) ProtobufCMessage *last = NULL;
+    struct follow f = {.cli = cli, .job = job, .cancelled = interrupted};
+    Koffer__JobStatus *status = NULL;
+    TRY(ask(&f, &status, e));
+    last = &status->base;
+    if (cli->json)
+        TRY(cli_json_print(last, e));
+    else
+        print_result(status);
+    return judge(&f, status, e);
+}

@@ -14,4 +14,7 @@
 enum rc
 cli_job_run(struct cli *cli, uint16_t type, const ProtobufCMessage *request, struct error *e);
 
+/* How a job that has ended went: asks, prints and judges as above.  `interrupted`: by Ctrl-C here. */
+enum rc cli_job_end(struct cli *cli, uint64_t job, bool interrupted, struct error *e);
+
 #endif

@@ -199,25 +199,19 @@ remove_key(struct cli *cli, struct error *e)
 
 /* ---- the table */
 
-#define KEY_OPTION                                                                                 \
-    {                                                                                              \
-        .name = "key", .argument = "FILE|-",                                                       \
-        .help = "File with the key of a recovery sheet (only you may read it), or - for the "      \
-                "standard input: a terminal is asked, without echo."                               \
-    }
 #define LABEL_OPTION                                                                               \
     {                                                                                              \
         .name = "label", .argument = "TEXT",                                                       \
         .help = "What to call the new sheet; by default 'sheet of' and today's date."              \
     }
-static const struct cli_option verify_options[] = {KEY_OPTION, {.name = NULL}};
+static const struct cli_option verify_options[] = {CLI_KEY_OPTION, {.name = NULL}};
 static const struct cli_option add_options[] = {LABEL_OPTION, {.name = NULL}};
-static const struct cli_option rotate_options[] = {LABEL_OPTION, KEY_OPTION, {.name = NULL}};
+static const struct cli_option rotate_options[] = {LABEL_OPTION, CLI_KEY_OPTION, {.name = NULL}};
 static const struct cli_option rewrap_options[] = {
     {.name = "to",
      .argument = "RECIPIENT",
      .help = "Only to this one; otherwise to all that new fulls are sealed to."},
-    KEY_OPTION,
+    CLI_KEY_OPTION,
     {.name = NULL}};
 
 const struct cli_command cli_key_commands[] = {

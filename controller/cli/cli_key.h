@@ -13,6 +13,14 @@
 #include "common/crypto/keys.h"
 #include "controller/cli/cli.h"
 
+/* For tables of options. */
+#define CLI_KEY_OPTION                                                                             \
+    {                                                                                              \
+        .name = "key", .argument = "FILE|-",                                                       \
+        .help = "File with the key of a recovery sheet (only you may read it), or - for the "      \
+                "standard input: a terminal is asked, without echo."                               \
+    }
+
 enum { CLI_KEY_PREFIX_MIN = 8 /* digits of a fingerprint */ };
 
 /* *out is the reply, to be freed by message_free. */

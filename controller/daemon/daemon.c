@@ -1,6 +1,7 @@
 /* daemon.c -- see daemon.h. */
 #include "controller/daemon/daemon.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/signalfd.h>
@@ -32,6 +33,7 @@ struct daemon {
     struct api *api;
     char problem[PAPER_PROBLEM_SIZE];
     char control_url[URL_SIZE], data_url[URL_SIZE], enroll_url[URL_SIZE];
+    char data_local_url[URL_SIZE];
     int signals;
 };
 
@@ -76,8 +78,8 @@ on_lost(void *ctx, const char *agent)
 static void
 cut(const struct daemon *d, enum certificate_role role, const char *name, const char *why)
 {
+    data_cut(d->data, role, name);
     if (role == CERTIFICATE_AGENT) {
-        data_cut(d->data, name);
         fleet_cut(d->fleet, name, why);
     } else {
         api_cut(d->api, name);
@@ -171,6 +173,7 @@ static enum rc
 open_urls(struct daemon *d, struct error *e)
 {
     const struct settings *s = d->settings;
+    (void)snprintf(d->data_local_url, URL_SIZE, "ipc://%s/data", s->run);
     TRY(settings_advertised(s, s->listen, d->control_url, URL_SIZE, e));
     TRY(settings_advertised(s, s->data_listen, d->data_url, URL_SIZE, e));
     return settings_advertised(s, s->enroll_listen, d->enroll_url, URL_SIZE, e);
@@ -180,12 +183,14 @@ static enum rc
 open_services(struct daemon *d, struct error *e)
 {
     const struct settings *s = d->settings;
+    TRY(file_make_directory(AT_FDCWD, s->run, 0700, e)); /* hub_listen_local looks whose it is */
     TRY(hub_open(&d->hub, e));
     TRY(mailbox_new(wake, d, &d->mailbox, e));
     const struct data_options data = {
         .vault = d->vault,
         .url = s->data_listen,
         .identity = &d->identity,
+        .local = d->data_local_url,
         .admit = admit,
         .ctx = d,
     };
@@ -255,6 +260,8 @@ open_fleet(struct daemon *d, struct error *e)
         .cluster = d->settings->cluster,
         .controller = d->settings->name,
         .enroll_url = d->enroll_url,
+        .data_url = d->data_url,
+        .data_local_url = d->data_local_url,
         .spki = &d->store.certificate.spki,
         .token_seconds = (uint32_t)d->settings->token_seconds,
         .token_made = token_made,

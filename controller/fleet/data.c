@@ -17,8 +17,11 @@ struct expected {
     uint64_t job;
     struct id token;
     enum data_direction direction;
-    struct id root; /* of a restore; zeros: nothing may be fetched yet */
-    char agent[CERTIFICATE_NAME_MAX + 1];
+    struct id *roots; /* of a restore, owned; none: nothing may be fetched yet */
+    size_t root_count;
+    enum certificate_role role; /* of whom it belongs to: an agent, an operator, or root here */
+    bool local;
+    char name[CERTIFICATE_NAME_MAX + 1];
     bool used;
     struct stream *stream;    /* while it is served; borrowed */
     struct vault_fence fence; /* of a capture's session; zeros: none, or taken */
@@ -28,7 +31,7 @@ struct expected {
 struct data {
     struct vault *vault;
     struct data_options options;
-    struct stream_listener *listener;
+    struct stream_listener *listener, *local;
     pthread_mutex_t lock;
     struct expected jobs[JOBS_MAX]; /* job 0: free */
 };
@@ -53,23 +56,38 @@ find(struct data *d, uint64_t job)
     return NULL;
 }
 
+static enum rc
+expect(struct data *d, struct expected *what, struct id *token, struct error *e)
+{
+    TRY(keys_random(what->token.bytes, sizeof what->token.bytes, e));
+    (void)pthread_mutex_lock(&d->lock);
+    struct expected *place = find(d, 0);
+    if (place != NULL)
+        *place = *what;
+    (void)pthread_mutex_unlock(&d->lock);
+    if (place == NULL)
+        return error_set(e, RC_AGAIN, "%d data streams are expected already", (int)JOBS_MAX);
+    *token = what->token;
+    return RC_OK;
+}
+
 enum rc
 data_expect(struct data *d, uint64_t job, const char *agent, enum data_direction direction,
             struct id *token, struct error *e)
 {
-    struct id made;
-    TRY(keys_random(made.bytes, sizeof made.bytes, e));
-    (void)pthread_mutex_lock(&d->lock);
-    struct expected *place = find(d, 0);
-    if (place != NULL) {
-        *place = (struct expected){.job = job, .token = made, .direction = direction};
-        (void)snprintf(place->agent, sizeof place->agent, "%s", agent);
-    }
-    (void)pthread_mutex_unlock(&d->lock);
-    if (place == NULL)
-        return error_set(e, RC_AGAIN, "%d data streams are expected already", (int)JOBS_MAX);
-    *token = made;
-    return RC_OK;
+    struct expected what = {.job = job, .direction = direction, .role = CERTIFICATE_AGENT};
+    (void)snprintf(what.name, sizeof what.name, "%s", agent);
+    return expect(d, &what, token, e);
+}
+
+enum rc
+data_expect_operator(struct data *d, uint64_t job, const char *name, struct id *token,
+                     struct error *e)
+{
+    struct expected what = {
+        .job = job, .direction = DATA_RESTORE, .role = CERTIFICATE_OPERATOR, .local = name == NULL};
+    (void)snprintf(what.name, sizeof what.name, "%s", name == NULL ? "" : name);
+    return expect(d, &what, token, e);
 }
 
 void
@@ -81,6 +99,7 @@ data_forget(struct data *d, uint64_t job)
         stream_cancel(place->stream);
     if (place != NULL) {
         vault_fence_release(d->vault, &place->fence);
+        free(place->roots);
         *place = (struct expected){0};
     }
     (void)pthread_mutex_unlock(&d->lock);
@@ -112,22 +131,40 @@ data_fence(struct data *d, uint64_t job, struct vault_fence *out)
     return there;
 }
 
-void
-data_restrict(struct data *d, uint64_t job, const struct id *root)
+enum rc
+data_restrict_all(struct data *d, uint64_t job, const struct id *roots, size_t count,
+                  struct error *e)
 {
+    struct id *copy = calloc(count + 1, sizeof *copy);
+    if (copy == NULL)
+        return error_set(e, RC_NO_MEMORY, "roots of a restore");
+    memcpy(copy, roots, count * sizeof *copy);
     (void)pthread_mutex_lock(&d->lock);
     struct expected *place = job == 0 ? NULL : find(d, job);
-    if (place != NULL)
-        place->root = *root;
+    if (place != NULL) {
+        free(place->roots);
+        place->roots = TAKE(copy);
+        place->root_count = count;
+    }
     (void)pthread_mutex_unlock(&d->lock);
+    free(copy);
+    return RC_OK;
+}
+
+enum rc
+data_restrict(struct data *d, uint64_t job, const struct id *root, struct error *e)
+{
+    return data_restrict_all(d, job, root, 1, e);
 }
 
 void
-data_cut(struct data *d, const char *agent)
+data_cut(struct data *d, enum certificate_role role, const char *name)
 {
     for (size_t i = 0; i < JOBS_MAX; i++) {
+        const struct expected *place = &d->jobs[i];
         (void)pthread_mutex_lock(&d->lock);
-        uint64_t job = text_equal(d->jobs[i].agent, agent) ? d->jobs[i].job : 0;
+        bool hit = place->role == role && !place->local && text_equal(place->name, name);
+        uint64_t job = hit ? place->job : 0;
         (void)pthread_mutex_unlock(&d->lock);
         data_forget(d, job); /* 0: none */
     }
@@ -135,15 +172,35 @@ data_cut(struct data *d, const char *agent)
 
 /* ---- may it? */
 
+/* An operator's role was looked at when the job was begun; when it is taken away the stream is cut. */
+static enum authority_role
+role_of(const struct tls_peer *peer)
+{
+    if (peer->local)
+        return AUTHORITY_ROOT;
+    if (!peer->verified)
+        return AUTHORITY_NOBODY;
+    if (peer->identity.role == CERTIFICATE_OPERATOR)
+        return AUTHORITY_RESTORE;
+    return peer->identity.role == CERTIFICATE_AGENT ? AUTHORITY_AGENT : AUTHORITY_NOBODY;
+}
+
+static bool
+is_owner(const struct expected *job, const struct tls_peer *peer)
+{
+    if (job->local || peer->local)
+        return job->local && peer->local;
+    return job->role == peer->identity.role && text_equal(job->name, peer->identity.name);
+}
+
 static enum rc
 check_authority(const struct service *s, enum stream_type type, const struct expected *job,
                 enum authority_object object, struct error *e)
 {
     const struct tls_peer *peer = stream_peer(s->stream);
-    bool agent = peer->verified && peer->identity.role == CERTIFICATE_AGENT;
     return authority_check(
         &(struct authority_question){
-            .role = agent ? AUTHORITY_AGENT : AUTHORITY_NOBODY,
+            .role = role_of(peer),
             .who = peer->identity.name,
             .channel = AUTHORITY_DATA,
             .verb = (uint16_t)type,
@@ -164,13 +221,15 @@ claim(struct service *s, uint64_t job, const struct id *token, struct error *e)
     if (place == NULL || !keys_equal(place->token.bytes, token->bytes, ID_SIZE) || place->used)
         rc = error_set(e, RC_DENIED, "no data stream is expected with this token");
     else
-        rc = check_authority(
-            s, STREAM_HELLO, place,
-            text_equal(peer->identity.name, place->agent) ? AUTHORITY_OWN : AUTHORITY_OTHERS, e);
+        rc = check_authority(s, STREAM_HELLO, place,
+                             is_owner(place, peer) ? AUTHORITY_OWN : AUTHORITY_OTHERS, e);
+    if (rc == RC_OK && place->direction == DATA_RESTORE)
+        rc = data_reach_new(place->roots, place->root_count, &s->reach, e);
     if (rc == RC_OK) {
         place->used = true;
         place->stream = s->stream;
         s->job = *place;
+        s->job.roots = NULL; /* the table's */
     }
     (void)pthread_mutex_unlock(&s->data->lock);
     return rc;
@@ -199,7 +258,7 @@ hello(struct service *s, struct error *e)
         return error_set(e, RC_PROTOCOL, "a data stream must begin with HELLO");
     if (version != DATA_VERSION)
         return error_set(e, RC_UNSUPPORTED, "data stream version %u", version);
-    if (s->data->options.admit != NULL)
+    if (s->data->options.admit != NULL && !stream_peer(s->stream)->local)
         TRY(s->data->options.admit(s->data->options.ctx, stream_peer(s->stream), e));
     TRY(claim(s, job, &token, e));
 
@@ -262,7 +321,7 @@ note_fence(struct service *s, const struct vault_fence *fence, bool finished, st
 static enum rc
 begin_session(struct service *s, struct error *e)
 {
-    TRY(vault_session_begin_for(s->data->vault, s->job.agent, s->job.job, &s->session, e));
+    TRY(vault_session_begin_for(s->data->vault, s->job.name, s->job.job, &s->session, e));
     return note_fence(s, vault_session_fence(s->session), false, e);
 }
 
@@ -284,6 +343,23 @@ finish(struct service *s, struct error *e)
     return stream_send(s->stream, STREAM_FINISHED, &(struct span){body.data, body.len}, 1, e);
 }
 
+/* One that is missing or damaged is answered by nothing behind its id: the others can still be restored. */
+static enum rc
+read_blob(struct service *s, const struct id *id, struct error *e)
+{
+    struct error why = ERROR_INIT;
+    enum rc rc = vault_get(s->data->vault, id, &s->blob, &why);
+    if (rc == RC_OK)
+        return data_reach_served(s->reach, buffer_span(&s->blob), e);
+    if (rc != RC_NOT_FOUND && rc != RC_CORRUPT) {
+        *e = why;
+        return rc;
+    }
+    log_error(&why, "a blob that is to be restored", LOG_U64("job", s->job.job));
+    buffer_clear(&s->blob);
+    return RC_OK;
+}
+
 static enum rc
 answer_get(struct service *s, struct error *e)
 {
@@ -293,8 +369,7 @@ answer_get(struct service *s, struct error *e)
         return error_set(e, RC_PROTOCOL, "GET with %zu bytes", s->payload.len);
     TRY(check_authority(s, STREAM_GET, &s->job,
                         data_reach_holds(s->reach, &id) ? AUTHORITY_OWN : AUTHORITY_OTHERS, e));
-    TRY(vault_get(s->data->vault, &id, &s->blob, e));
-    TRY(data_reach_served(s->reach, buffer_span(&s->blob), e));
+    TRY(read_blob(s, &id, e));
     const struct span parts[] = {span_of(id.bytes, ID_SIZE), buffer_span(&s->blob)};
     return stream_send(s->stream, STREAM_BLOB, parts, 2, e);
 }
@@ -312,8 +387,6 @@ serve(struct service *s, struct error *e)
     TRY(hello(s, e));
     if (s->job.direction == DATA_CAPTURE)
         TRY(begin_session(s, e));
-    else
-        TRY(data_reach_new(&s->job.root, &s->reach, e));
     for (;;) {
         enum stream_type type;
         TRY(stream_receive(s->stream, &type, &s->payload, e));
@@ -337,7 +410,7 @@ accepted(void *ctx, struct stream *stream)
     enum rc rc = serve(&s, &e);
     if (rc != RC_AGAIN &&
         rc != RC_CANCELLED) { /* anything but "the peer has gone", the usual end */
-        log_error(&e, "data stream", LOG_TEXT("agent", stream_peer(stream)->identity.name),
+        log_error(&e, "data stream", LOG_TEXT("peer", stream_peer(stream)->identity.name),
                   LOG_TEXT("address", stream_peer(stream)->address), LOG_U64("job", s.job.job));
         stream_fail(stream, &e);
     }
@@ -363,7 +436,12 @@ data_open(const struct data_options *options, struct data **out, struct error *e
                                                  .demand = TLS_DEMAND_CERTIFICATE,
                                                  .accepted = accepted,
                                                  .ctx = d};
-    if (stream_listen(&listen, &d->listener, e) != RC_OK) {
+    const struct stream_listen_options local = {
+        .url = options->local, .accepted = accepted, .ctx = d};
+    enum rc rc = stream_listen(&listen, &d->listener, e);
+    if (rc == RC_OK && options->local != NULL)
+        rc = stream_listen(&local, &d->local, e);
+    if (rc != RC_OK) {
         data_close(d);
         return error_context(e, "data streams on %s", options->url);
     }
@@ -378,6 +456,10 @@ data_close(struct data *d)
         return;
     if (d->listener != NULL)
         stream_listener_close(d->listener);
+    if (d->local != NULL)
+        stream_listener_close(d->local);
+    for (size_t i = 0; i < JOBS_MAX; i++)
+        free(d->jobs[i].roots);
     (void)pthread_mutex_destroy(&d->lock);
     free(d);
 }

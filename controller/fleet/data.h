@@ -32,6 +32,7 @@ struct data_options {
     struct vault *vault; /* borrowed */
     const char *url;
     const struct tls_identity *identity;
+    const char *local; /* ipc:///path for root's restores; NULL: none */
     /* NULL, or asked on a stream's thread: does this certificate still count? */
     enum rc (*admit)(void *ctx, const struct tls_peer *peer, struct error *e);
     void *ctx;
@@ -52,9 +53,15 @@ void data_heard(struct data *d, uint64_t job);
 /* The session of a capture that has finished, once; false when there is none to be had. */
 bool data_fence(struct data *d, uint64_t job, struct vault_fence *out);
 /* A restore may fetch what this root reaches; until it is told, nothing. */
-void data_restrict(struct data *d, uint64_t job, const struct id *root);
+enum rc data_restrict(struct data *d, uint64_t job, const struct id *root, struct error *e);
+/* The same for a restore by an operator's program; NULL: by root's, through the local socket. */
+enum rc data_expect_operator(struct data *d, uint64_t job, const char *name, struct id *token,
+                             struct error *e);
+/* A restore of several archives: it may fetch what these roots reach. */
+enum rc data_restrict_all(struct data *d, uint64_t job, const struct id *roots, size_t count,
+                          struct error *e);
 void data_forget(struct data *d, uint64_t job); /* a fence that nobody took is released */
-/* The agent's certificate counts no more: its streams are cut, and its tokens are good for nothing. */
-void data_cut(struct data *d, const char *agent);
+/* The peer's certificate counts no more: its streams are cut, and its tokens are good for nothing. */
+void data_cut(struct data *d, enum certificate_role role, const char *name);
 
 #endif

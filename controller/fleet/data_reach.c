@@ -18,13 +18,14 @@ add(struct data_reach *r, const struct id *id, struct error *e)
 }
 
 enum rc
-data_reach_new(const struct id *root, struct data_reach **out, struct error *e)
+data_reach_new(const struct id *roots, size_t count, struct data_reach **out, struct error *e)
 {
     CLEANUP(data_reach_freep) struct data_reach *r = calloc(1, sizeof *r);
     if (r == NULL)
         return error_set(e, RC_NO_MEMORY, "what a restore may fetch");
     TRY(id_map_new(&r->known, e));
-    TRY(add(r, root, e));
+    for (size_t i = 0; i < count; i++)
+        TRY(add(r, &roots[i], e));
     *out = TAKE(r);
     return RC_OK;
 }

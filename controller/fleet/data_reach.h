@@ -1,7 +1,7 @@
 /*
  * data_reach.h -- what a restore may fetch: the root that was ordered, and what was reached from it, step by step.
  *
- *     TRY(data_reach_new(&root, &reach, e));
+ *     TRY(data_reach_new(&root, 1, &reach, e));
  *     if (data_reach_holds(reach, &id)) ... serve it, then
  *     TRY(data_reach_served(reach, blob, e));          // its children may be asked for now
  *
@@ -23,7 +23,8 @@
 
 struct data_reach;
 
-enum rc data_reach_new(const struct id *root, struct data_reach **out, struct error *e);
+enum rc
+data_reach_new(const struct id *roots, size_t count, struct data_reach **out, struct error *e);
 void data_reach_free(struct data_reach *r);
 DEFINE_FREEP(data_reach)
 

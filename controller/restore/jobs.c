@@ -8,9 +8,8 @@
 #include "controller/restore/jobs_internal.h"
 
 static const char *const kind_names[] = {
-    [JOBS_VERIFY_FULL] = "verify-full",
-    [JOBS_VERIFY_VAULT] = "verify-vault",
-    [JOBS_RESTORE] = "restore",
+    [JOBS_VERIFY_FULL] = "verify-full", [JOBS_VERIFY_VAULT] = "verify-vault",
+    [JOBS_RESTORE] = "restore",         [JOBS_BROWSE] = "browse",
     [JOBS_REWRAP] = "rewrap",
 };
 
@@ -278,7 +277,7 @@ jobs_status(struct jobs *j, uint64_t id, struct jobs_status *out, struct error *
     struct job *job = find(j, id);
     if (job == NULL)
         return error_set(e, RC_NOT_FOUND, "there is no job %llu", (unsigned long long)id);
-    bool restore = job->kind == JOBS_RESTORE;
+    bool restore = job->kind == JOBS_RESTORE || job->kind == JOBS_BROWSE;
     *out = (struct jobs_status){
         .job = id,
         .kind = job->kind,
@@ -310,6 +309,8 @@ jobs_cancel(struct jobs *j, uint64_t id, struct error *e)
     if (job == NULL)
         return error_set(e, RC_NOT_FOUND, "there is no job %llu", (unsigned long long)id);
     atomic_store(&job->cancel, true);
+    if (!job->final && job->who[0] != '\0')
+        data_forget(j->options.data, job->id); /* cuts its stream; its next report is told why */
     if (!job->final && job->agent[0] != '\0') {
         job->until = clock_after_ms(clock_mono(), JOBS_ANSWER_MS);
         fleet_cancel(j->fleet, job->agent, job->id);

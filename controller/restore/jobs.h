@@ -1,8 +1,8 @@
 /*
  * jobs.h -- long work that an operator asked for: verifications and restores, with progress and cancel.
  *
- * Verifications and restores to the controller's own disk run on threads of their own; a restore through an agent
- * is one STEP_RESTORE there.  A finished job is remembered until JOBS_KEPT newer ones have come.
+ * Verifications run on threads of their own; a restore through an agent is one STEP_RESTORE there; one to an operator's own
+ * machine is done by koffer(1), which fetches blobs over a data stream and reports (jobs_lend.c).  A finished job is remembered until JOBS_KEPT newer ones have come.
  *
  *     TRY(jobs_verify(jobs, 0, &job, e));                      // everything; else one full
  *     TRY(jobs_restore(jobs, &request, &job, e));
@@ -20,6 +20,7 @@
 #include "controller/fleet/fleet.h"
 #include "controller/fleet/mailbox.h"
 
+enum { JOBS_LEASE_MS = 60000 };
 enum { JOBS_KEPT = 64, JOBS_RUNNING_MAX = 8, JOBS_FINDINGS_MAX = 100 };
 
 struct jobs;
@@ -34,7 +35,7 @@ struct jobs_options {
     uint32_t restore_seconds;           /* deadline of a restore through an agent */
 };
 
-enum jobs_kind { JOBS_VERIFY_FULL, JOBS_VERIFY_VAULT, JOBS_RESTORE, JOBS_REWRAP };
+enum jobs_kind { JOBS_VERIFY_FULL, JOBS_VERIFY_VAULT, JOBS_RESTORE, JOBS_BROWSE, JOBS_REWRAP };
 
 struct jobs_status { /* borrowed until the next call */
     uint64_t job;
@@ -61,6 +62,23 @@ enum rc jobs_verify(struct jobs *j, uint64_t full, uint64_t *job, struct error *
 enum rc jobs_verify_newest(struct jobs *j, uint64_t *job, struct error *e);
 enum rc
 jobs_restore(struct jobs *j, const Koffer__RestoreRequest *request, uint64_t *job, struct error *e);
+/*
+ * A restore that somebody else does: the job is shown, can be cancelled, and ends when no report came for JOBS_LEASE_MS.
+ * `roots`: what may be fetched with the token.
+ */
+struct jobs_lend {
+    const char *who;
+    bool local; /* who comes through the local socket */
+    bool browse;
+    uint64_t bytes; /* expected; 0: unknown */
+    const struct id *roots;
+    size_t root_count;
+};
+enum rc jobs_lend(struct jobs *j, const struct jobs_lend *what, uint64_t *job, struct id *token,
+                  struct error *e);
+/* RC_NOT_FOUND for a job that is not `who`'s, or has ended.  *cancelled: stop. */
+enum rc jobs_report(struct jobs *j, const char *who, const Koffer__RestoreReport *report,
+                    bool *cancelled, struct error *e);
 /* Seal the roots of every full to those of these recipients that it lacks, with the custody key (jobs_rewrap.c). */
 enum rc jobs_rewrap(struct jobs *j, const struct keys_public *recipients, size_t count,
                     uint64_t *job, struct error *e);

@@ -29,12 +29,14 @@ struct job {
     uint64_t full; /* verify */
     struct vault_verify_counts verified;
     struct unpack_counts restored;
-    char agent[LIMIT_LABEL + 1]; /* restore through this agent; "" here */
+    char agent[LIMIT_LABEL + 1]; /* restore through this agent; "" */
+    char who[LIMIT_LABEL + 1];   /* lent to this operator; "" */
     char source[2 * LIMIT_LABEL + 2], *path, *target;
     struct keys_public recipients[LIMIT_RECIPIENTS]; /* rewrap */
     size_t recipient_count;
     bool dry_run, replace;
-    struct mono until; /* restore through an agent: it must have answered by then */
+    struct mono
+        until; /* of a restore: the agent, or the operator's program, must have spoken by then */
 };
 
 struct jobs {
@@ -54,7 +56,12 @@ void *jobs_thread_done(struct job *job);
 void jobs_finish(struct job *job);
 void jobs_finding(struct job *job, const char *text);
 
+/* jobs_lend.c: nobody spoke in time. */
+void jobs_lend_expired(struct job *job);
 /* jobs_restore.c */
+void jobs_take_counts(struct job *job, const Koffer__RestoreCounts *n);
+/* The end of a restore that was done elsewhere: its rc and error are set. */
+void jobs_end_elsewhere(struct job *job);
 enum rc jobs_restore_start(struct job *job, const Koffer__RestoreRequest *request, struct error *e);
 
 #endif

@@ -1,114 +1,10 @@
-/* jobs_restore.c -- restores: onto the controller's own disk, or through an agent.  See jobs.h. */
-#include <fcntl.h>
+/* jobs_restore.c -- restores through an agent.  See jobs.h. */
 #include <stdio.h>
 
 #include "common/base/log.h"
 #include "common/base/text.h"
-#include "common/sys/file.h"
 #include "controller/restore/jobs_internal.h"
 #include "proto/message.h"
-
-static void
-report_item(void *ctx, const char *path, const struct error *why)
-{
-    char text[ERROR_TEXT_MAX + 260], shown[256];
-    (void)snprintf(text, sizeof text, "%s: %s",
-                   text_escape(span_of(path, strlen(path)), shown, sizeof shown), why->text);
-    jobs_finding(ctx, text);
-}
-
-/* ---- on this machine */
-
-static enum rc
-unpack_one(struct job *job, const struct archive_set *set, const struct record_archive *archive,
-           int target, struct error *e)
-{
-    CLEANUP(arena_freep) struct arena *arena = arena_new(4 * (size_t)LIMIT_BLOB_PLAIN);
-    CLEANUP(tree_reader_freep) struct tree_reader *reader = NULL;
-    struct blob_source *source = vault_source(job->jobs->options.vault);
-    struct blob_ref root;
-    struct node_entry entry;
-    bool found;
-    if (arena == NULL)
-        return error_set(e, RC_NO_MEMORY, "restore");
-    TRY(archive_open_root(job->jobs->options.vault, set, archive, job->jobs->options.custody, &root,
-                          e));
-    TRY(tree_reader_new(source, &reader, e));
-    TRY(tree_find(reader, &root, job->path, arena, &found, &entry, e));
-    if (!found) {
-        char shown[256];
-        return error_set(e, RC_NOT_FOUND, "there is no '%s' in %s.%s; see 'koffer full ls'",
-                         text_escape(span_of(job->path, strlen(job->path)), shown, sizeof shown),
-                         archive->host, archive->source);
-    }
-    const struct unpack_options options = {
-        .dry_run = job->dry_run,
-        .existing = job->replace ? UNPACK_REPLACE : UNPACK_KEEP,
-        .cancel = &job->cancel,
-        .counts = &job->restored,
-        .report = report_item,
-        .report_ctx = job,
-    };
-    return unpack(source, &entry, target, &options, e);
-}
-
-/* Every archive goes into a directory of its own, named as the operator names it. */
-static enum rc
-unpack_all(struct job *job, const struct archive_set *set, int target, struct error *e)
-{
-    enum rc first = RC_OK;
-    for (size_t i = 0; i < set->full.archive_count; i++) {
-        const struct record_archive *a = &set->archives[i];
-        char name[2 * LIMIT_LABEL + 2];
-        CLEANUP(own_closep) int below = -1;
-        struct error here = ERROR_INIT;
-        (void)snprintf(name, sizeof name, "%s.%s", a->host, a->source);
-        enum rc rc = job->dry_run ? RC_OK : file_make_directory(target, name, 0700, &here);
-        if (rc == RC_OK && !job->dry_run)
-            rc = file_open_directory(target, name, &below, &here);
-        if (rc == RC_OK)
-            rc = unpack_one(job, set, a, job->dry_run ? target : below, &here);
-        if (rc != RC_OK && first == RC_OK) {
-            first = rc;
-            *e = here;
-            (void)error_context(e, "%s", name);
-        }
-        if (rc == RC_CANCELLED || rc == RC_NO_SPACE)
-            break;
-    }
-    return first;
-}
-
-static uint64_t
-bytes_of(const struct archive_set *set, const struct record_archive *one)
-{
-    uint64_t bytes = 0;
-    for (size_t i = 0; i < set->full.archive_count; i++)
-        if (one == NULL || one == &set->archives[i])
-            bytes += set->archives[i].totals.bytes;
-    return bytes;
-}
-
-static enum rc
-restore_here(struct job *job, struct error *e)
-{
-    CLEANUP(arena_freep) struct arena *arena = arena_new(ARCHIVE_ARENA);
-    CLEANUP(own_closep) int target = -1;
-    struct archive_set set;
-    const struct record_archive *one = NULL;
-    if (arena == NULL)
-        return error_set(e, RC_NO_MEMORY, "restore");
-    TRY(archive_load(job->jobs->options.vault, job->full, arena, &set, e));
-    if (job->source[0] != '\0')
-        TRY(archive_select(&set, job->source, &one, e));
-    if (!job->dry_run)
-        TRY_IN(file_make_directory(AT_FDCWD, job->target, 0700, e), e, "target");
-    TRY_IN(file_open_directory(AT_FDCWD, job->dry_run ? "/" : job->target, &target, e), e,
-           "target");
-    if (job->path[0] == '\0')
-        atomic_store(&job->total, bytes_of(&set, one));
-    return one != NULL ? unpack_one(job, &set, one, target, e) : unpack_all(job, &set, target, e);
-}
 
 static void
 summarise(struct job *job)
@@ -124,16 +20,6 @@ summarise(struct job *job)
                    atomic_load(&job->restored.existing_kept) > 0
                        ? "; what existed already was kept (--replace overwrites)"
                        : "");
-}
-
-static void *
-run_restore(void *arg)
-{
-    struct job *job = arg;
-    job->rc = restore_here(job, &job->e);
-    if (job->rc == RC_OK)
-        summarise(job);
-    return jobs_thread_done(job);
 }
 
 /* ---- through an agent */
@@ -170,7 +56,7 @@ order_restore(struct job *job, const struct archive_set *set, const struct recor
     TRY(archive_open_root(j->options.vault, set, archive, j->options.custody, &root, e));
     TRY(record_seal_root(vault_id(j->options.vault), &root, &receiver.key, 1, &sealed, e));
     TRY(data_expect(j->options.data, job->id, job->agent, DATA_RESTORE, &token, e));
-    data_restrict(j->options.data, job->id, &root.id);
+    TRY(data_restrict(j->options.data, job->id, &root.id, e));
 
     koffer__restore_order__init(&restore);
     restore.root_id = message_bytes(root.id.bytes, ID_SIZE);
@@ -222,8 +108,8 @@ remote_job(struct jobs *j, const char *agent, uint64_t id)
     return NULL;
 }
 
-static void
-end_remote(struct job *job)
+void
+jobs_end_elsewhere(struct job *job)
 {
     data_forget(job->jobs->options.data, job->id);
     if (job->rc == RC_OK)
@@ -232,22 +118,26 @@ end_remote(struct job *job)
 }
 
 void
+jobs_take_counts(struct job *job, const Koffer__RestoreCounts *n)
+{
+    atomic_store(&job->restored.files, n->files);
+    atomic_store(&job->restored.directories, n->directories);
+    atomic_store(&job->restored.others, n->others);
+    atomic_store(&job->restored.bytes, n->bytes);
+    atomic_store(&job->restored.skipped, n->skipped);
+    atomic_store(&job->restored.failed, n->failed);
+    atomic_store(&job->restored.existing_kept, n->existing_kept);
+    atomic_store(&job->restored.owners_not_set, n->owners_not_set);
+}
+
+void
 jobs_result(struct jobs *j, const char *agent, const Koffer__StepResult *result)
 {
     struct job *job = remote_job(j, agent, result->job);
     if (job == NULL)
         return;
-    if (result->restored != NULL) {
-        const Koffer__RestoreCounts *n = result->restored;
-        atomic_store(&job->restored.files, n->files);
-        atomic_store(&job->restored.directories, n->directories);
-        atomic_store(&job->restored.others, n->others);
-        atomic_store(&job->restored.bytes, n->bytes);
-        atomic_store(&job->restored.skipped, n->skipped);
-        atomic_store(&job->restored.failed, n->failed);
-        atomic_store(&job->restored.existing_kept, n->existing_kept);
-        atomic_store(&job->restored.owners_not_set, n->owners_not_set);
-    }
+    if (result->restored != NULL)
+        jobs_take_counts(job, result->restored);
     for (size_t i = 0; i < result->n_warnings; i++)
         jobs_finding(job, result->warnings[i]);
     if (result->code != RC_OK) {
@@ -255,7 +145,7 @@ jobs_result(struct jobs *j, const char *agent, const Koffer__StepResult *result)
         job->rc = error_set(&job->e, code, "agent '%s': %s", agent, result->text);
         (void)snprintf(job->remedy, sizeof job->remedy, "%s", result->remedy);
     }
-    end_remote(job);
+    jobs_end_elsewhere(job);
 }
 
 void
@@ -278,7 +168,7 @@ jobs_agent_lost(struct jobs *j, const char *agent)
         job->rc = error_set(&job->e, RC_AGAIN, "agent '%s' was lost during the restore", agent);
         (void)snprintf(job->remedy, sizeof job->remedy,
                        "start it again: what is there already is not restored twice");
-        end_remote(job);
+        jobs_end_elsewhere(job);
     }
 }
 
@@ -289,17 +179,19 @@ jobs_tick(struct jobs *j, struct mono now)
         struct job *job = j->all[i];
         if (job->final || job->until.ns == 0 || clock_ms_until(job->until, now) > 0)
             continue;
+        if (job->who[0] != '\0') {
+            jobs_lend_expired(job);
+            continue;
+        }
         bool cancelled = atomic_load(&job->cancel);
         job->rc = error_set(&job->e, cancelled ? RC_CANCELLED : RC_TIMEOUT,
                             "agent '%s' did not answer %s", job->agent,
                             cancelled ? "when the restore was cancelled" : "within the deadline");
         (void)snprintf(job->remedy, sizeof job->remedy,
                        "see koffer-agent's log on that host; it may still be writing");
-        end_remote(job);
+        jobs_end_elsewhere(job);
     }
 }
-
-/* ---- both */
 
 enum rc
 jobs_restore_start(struct job *job, const Koffer__RestoreRequest *request, struct error *e)
@@ -307,6 +199,10 @@ jobs_restore_start(struct job *job, const Koffer__RestoreRequest *request, struc
     struct jobs *j = job->jobs;
     if (j->options.custody == NULL)
         return error_set(e, RC_DENIED, "the controller holds no key that opens fulls");
+    if (request->agent[0] == '\0')
+        return error_set(e, RC_INVALID,
+                         "the controller does not write to its own disk: name an agent, or use a "
+                         "koffer program that restores to its own machine");
     if (request->target[0] != '/')
         return error_set(e, RC_INVALID, "the target '%.200s' is not an absolute path",
                          request->target);
@@ -325,5 +221,5 @@ jobs_restore_start(struct job *job, const Koffer__RestoreRequest *request, struc
         TRY(catalogue_full_newest(j->options.catalogue, &job->full, e));
     if (job->full == 0)
         return error_set(e, RC_NOT_FOUND, "there is no good full yet");
-    return job->agent[0] != '\0' ? start_remote(job, e) : jobs_run(job, run_restore, e);
+    return start_remote(job, e);
 }

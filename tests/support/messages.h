@@ -67,6 +67,10 @@ static const ProtobufCMessageDescriptor *const messages_all[] = {
     &koffer__root_request__descriptor,
     &koffer__root__descriptor,
     &koffer__root_list__descriptor,
+    &koffer__restore_begin__descriptor,
+    &koffer__restore_ticket__descriptor,
+    &koffer__restore_report__descriptor,
+    &koffer__restore_verdict__descriptor,
     &koffer__enroll_request__descriptor,
     &koffer__enroll_reply__descriptor,
 };

@@ -38,6 +38,10 @@ struct cell {
     {                                                                                              \
         AUTHORITY_DATA, STREAM_##name, #name, "agent", "", "", AUTHORITY_##grant                   \
     }
+#define FETCH(name, grant)                                                                         \
+    {                                                                                              \
+        AUTHORITY_DATA, STREAM_##name, #name, "agent, " RESTORERS, "", "", AUTHORITY_##grant       \
+    }
 static const struct cell cells[] = {
     ASK(AGENT_HELLO, "agent", "", ""),
     ASK(AGENT_SOURCES, "agent", "", ""),
@@ -76,14 +80,16 @@ static const struct cell cells[] = {
     ASK(KEY_REWRAP, "", "", ADMINS),
     ASK(KEY_ENVELOPE, "", "", ADMINS),
     ASK(ROOT_LIST, "", "", RESTORERS),
+    ASK(RESTORE_BEGIN, "", "", RESTORERS),
+    ASK(RESTORE_REPORT, "", "", RESTORERS),
     ASK(ENROLL, "enroller", "", ""),
     REPLY(STEP),
     REPLY(STEP_CANCEL),
-    DATA(HELLO, NO_GRANT),
+    FETCH(HELLO, NO_GRANT),
     DATA(HAVE, CAPTURE),
     DATA(PUT, CAPTURE),
     DATA(FINISH, CAPTURE),
-    DATA(GET, RESTORING),
+    FETCH(GET, RESTORING),
 };
 enum { CELLS = sizeof cells / sizeof *cells };
 

@@ -40,7 +40,7 @@ child_is_reached_once_its_parent_was_served(void **state)
     CLEANUP(data_reach_freep) struct data_reach *r = NULL;
     (void)state;
     make(&g);
-    CHECK_OK(data_reach_new(&g.root_id, &r, &e), &e);
+    CHECK_OK(data_reach_new(&g.root_id, 1, &r, &e), &e);
     assert_true(data_reach_holds(r, &g.root_id));
     assert_false(data_reach_holds(r, &g.leaf_id));
     CHECK_OK(data_reach_served(r, buffer_span(&g.root), &e), &e);
@@ -56,7 +56,7 @@ what_the_root_does_not_name_is_never_reached(void **state)
     CLEANUP(data_reach_freep) struct data_reach *r = NULL;
     (void)state;
     make(&g);
-    CHECK_OK(data_reach_new(&g.root_id, &r, &e), &e);
+    CHECK_OK(data_reach_new(&g.root_id, 1, &r, &e), &e);
     CHECK_OK(data_reach_served(r, buffer_span(&g.root), &e), &e);
     assert_false(data_reach_holds(r, &g.stranger_id));
 }
@@ -69,7 +69,7 @@ bytes_that_are_no_blob_reach_nothing(void **state)
     CLEANUP(data_reach_freep) struct data_reach *r = NULL;
     (void)state;
     make(&g);
-    CHECK_OK(data_reach_new(&g.root_id, &r, &e), &e);
+    CHECK_OK(data_reach_new(&g.root_id, 1, &r, &e), &e);
     CHECK_RC(data_reach_served(r, span_of("no blob", 7), &e), RC_CORRUPT);
 }
 
