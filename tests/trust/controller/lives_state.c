@@ -140,7 +140,7 @@ static enum rc
 make_state(struct sweep_world *w, struct error *e)
 {
     CLEANUP(keys_private_freep) struct keys_private *recovery = NULL;
-    TRY(store_create(settings_of(w), &recovery, e));
+    TRY(store_create(settings_of(w), true, &recovery, e));
     return load_state(settings_of(w), e);
 }
 
@@ -152,7 +152,7 @@ check_state(struct sweep_world *w)
     const struct settings *s = settings_of(w);
     struct error e = ERROR_INIT;
     bool told = w->ended && w->rc == RC_OK;
-    enum rc rc = told ? RC_EXISTS : store_create(s, &recovery, &e);
+    enum rc rc = told ? RC_EXISTS : store_create(s, true, &recovery, &e);
     if (rc != RC_EXISTS)
         CHECK_OK(rc, &e);
     CHECK_OK(load_state(s, &e), &e);
@@ -166,7 +166,7 @@ prepare_sheet(struct sweep_world *w)
     CLEANUP(keys_private_freep) struct keys_private *recovery = NULL;
     struct error e = ERROR_INIT;
     char paper[KEYS_PAPER_SIZE], path[PATH];
-    CHECK_OK(store_create(settings_of(w), &recovery, &e), &e);
+    CHECK_OK(store_create(settings_of(w), true, &recovery, &e), &e);
     CHECK_OK(keys_to_paper(recovery, paper, &e), &e);
     CHECK_OK(
         file_write_new(AT_FDCWD, in(w, "sheet", path), span_of(paper, strlen(paper)), 0600, &e),
@@ -211,7 +211,7 @@ prepare_rebuild(struct sweep_world *w)
     struct error e = ERROR_INIT;
     char path[PATH];
     backup_kit_place(&kit, w->path);
-    CHECK_OK(store_create(settings_of(w), &recovery, &e), &e);
+    CHECK_OK(store_create(settings_of(w), true, &recovery, &e), &e);
     CHECK_OK(backup_kit_create(&kit, &e), &e);
     CHECK_OK(backup_kit_open(&kit, &v, &e), &e);
     CHECK_OK(backup_kit_run(&kit, v, &full, &e), &e);

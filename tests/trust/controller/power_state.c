@@ -27,7 +27,7 @@ make_state(const char *root, struct error *e)
     char path[PATH];
     const struct settings s = settings_in(root, path);
     CLEANUP(keys_private_freep) struct keys_private *recovery = NULL;
-    return store_create(&s, &recovery, e);
+    return store_create(&s, true, &recovery, e);
 }
 
 static void
