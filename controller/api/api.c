@@ -45,6 +45,7 @@ static const struct {
     VERB(KEY_REWRAP, key_rewrap, api_key_rewrap),
     VERB(KEY_ENVELOPE, envelope_offer, api_key_envelope),
     VERB(ROOT_LIST, root_request, api_root_list),
+    VERB(AGENT_KEY, name_request, api_agent_key),
     VERB(RESTORE_BEGIN, restore_begin, api_restore_begin),
     VERB(RESTORE_REPORT, restore_report, api_restore_report),
     VERB_ON(RESTORE_FILES, restore_request, api_restore_files, api_whose_disk),

@@ -81,7 +81,7 @@ void api_job_started(struct api_call *call, uint64_t job);
 api_object api_whose_job, api_whose_disk;
 
 api_verb api_key_list, api_key_add, api_key_remove, api_key_prove, api_key_rewrap, api_key_envelope,
-    api_root_list, api_restore_begin, api_restore_report;
+    api_agent_key, api_root_list, api_restore_begin, api_restore_report;
 api_verb api_agent_revoke, api_operator_revoke, api_operator_role, api_status, api_agent_add,
     api_agent_list, api_operator_add, api_operator_list, api_source_list, api_source_forget,
     api_cycle_start, api_cycle_status, api_cycle_cancel, api_cycle_list, api_full_list,

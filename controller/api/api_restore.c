@@ -160,3 +160,33 @@ api_restore_report(struct api_call *call, struct error *e)
     call->reply = &reply->base;
     return RC_OK;
 }
+
+/* ---- a root's key for an agent, sealed by the operator's program */
+
+static enum rc
+take_key(void *ctx, const struct catalogue_peer *p, struct error *e)
+{
+    if (!p->enrolled)
+        return error_set(e, RC_NOT_FOUND, "agent '%s' is not enrolled", p->name);
+    *(struct keys_public *)ctx = p->receiving;
+    return RC_OK;
+}
+
+enum rc
+api_agent_key(struct api_call *call, struct error *e)
+{
+    struct keys_public key;
+    struct id fingerprint;
+    char hex[ID_TEXT_SIZE];
+    Koffer__AgentKey *reply = API_NEW(call, Koffer__AgentKey);
+    if (reply == NULL)
+        return error_set(e, RC_NO_MEMORY, "key of an agent");
+    TRY(catalogue_peer_find(call->api->options.catalogue, CERTIFICATE_AGENT,
+                            ((const Koffer__NameRequest *)call->request)->name, take_key, &key, e));
+    TRY(keys_fingerprint(&key, &fingerprint, e));
+    koffer__agent_key__init(reply);
+    reply->receiving_key = api_bytes(call, span_of(key.bytes, KEYS_PUBLIC_SIZE));
+    reply->fingerprint = api_text(call, id_text(&fingerprint, hex));
+    call->reply = &reply->base;
+    return RC_OK;
+}

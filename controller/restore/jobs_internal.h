@@ -31,6 +31,9 @@ struct job {
     struct unpack_counts restored;
     char agent[LIMIT_LABEL + 1]; /* restore through this agent; "" */
     char who[LIMIT_LABEL + 1];   /* lent to this operator; "" */
+    bool resealed;               /* the operator's program sealed the root's key to the agent: */
+    struct id root;
+    uint8_t root_sealed[KEYS_SEALED_SIZE];
     char source[2 * LIMIT_LABEL + 2], *path, *target;
     struct keys_public recipients[LIMIT_RECIPIENTS]; /* rewrap */
     size_t recipient_count;

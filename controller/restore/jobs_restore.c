@@ -37,15 +37,38 @@ take_receiver(void *ctx, const struct catalogue_peer *p, struct error *e)
     return RC_OK;
 }
 
+/* The root's key, sealed to the agent: by the operator's program, or here with the custody key. */
+static enum rc
+seal_to_agent(const struct job *job, const struct archive_set *set,
+              const struct record_archive *archive, const struct keys_public *agent,
+              uint8_t out[static KEYS_SEALED_SIZE], struct error *e)
+{
+    const struct jobs_options *o = &job->jobs->options;
+    struct record_recipient sealed;
+    struct blob_ref root;
+    if (job->resealed && !id_equal(&job->root, &archive->root))
+        return error_set(e, RC_INVALID, "the sealed root is not that of %s.%s in full %llu",
+                         archive->host, archive->source, (unsigned long long)set->full.number);
+    if (job->resealed) {
+        memcpy(out, job->root_sealed, KEYS_SEALED_SIZE);
+        return RC_OK;
+    }
+    TRY(archive_open_root(o->vault, set, archive, o->custody, &root, e));
+    enum rc rc = record_seal_root(vault_id(o->vault), &root, agent, 1, &sealed, e);
+    keys_wipe(&root, sizeof root);
+    TRY(rc);
+    memcpy(out, sealed.sealed, KEYS_SEALED_SIZE);
+    return RC_OK;
+}
+
 static enum rc
 order_restore(struct job *job, const struct archive_set *set, const struct record_archive *archive,
               struct error *e)
 {
     struct jobs *j = job->jobs;
     struct receiver receiver = {.enrolled = false};
-    struct blob_ref root;
-    struct record_recipient sealed;
-    struct id token;
+    uint8_t sealed[KEYS_SEALED_SIZE];
+    struct id token, root = archive->root;
     Koffer__StepOrder order;
     Koffer__RestoreOrder restore;
 
@@ -53,14 +76,13 @@ order_restore(struct job *job, const struct archive_set *set, const struct recor
                             &receiver, e));
     if (!receiver.enrolled)
         return error_set(e, RC_NOT_FOUND, "agent '%s' is not enrolled", job->agent);
-    TRY(archive_open_root(j->options.vault, set, archive, j->options.custody, &root, e));
-    TRY(record_seal_root(vault_id(j->options.vault), &root, &receiver.key, 1, &sealed, e));
+    TRY(seal_to_agent(job, set, archive, &receiver.key, sealed, e));
     TRY(data_expect(j->options.data, job->id, job->agent, DATA_RESTORE, &token, e));
-    TRY(data_restrict(j->options.data, job->id, &root.id, e));
+    TRY(data_restrict(j->options.data, job->id, &root, e));
 
     koffer__restore_order__init(&restore);
-    restore.root_id = message_bytes(root.id.bytes, ID_SIZE);
-    restore.root_sealed = message_bytes(sealed.sealed, KEYS_SEALED_SIZE);
+    restore.root_id = message_bytes(root.bytes, ID_SIZE);
+    restore.root_sealed = message_bytes(sealed, KEYS_SEALED_SIZE);
     restore.path = job->path;
     restore.target = job->target;
     restore.dry_run = job->dry_run;
@@ -193,12 +215,28 @@ jobs_tick(struct jobs *j, struct mono now)
     }
 }
 
+static enum rc
+take_sealed(struct job *job, const Koffer__RestoreRequest *request, struct error *e)
+{
+    job->resealed = request->root_sealed.len > 0;
+    if (!job->resealed)
+        return RC_OK;
+    if (request->root_sealed.len != KEYS_SEALED_SIZE || request->root.len != ID_SIZE)
+        return error_set(e, RC_INVALID, "the sealed root is malformed");
+    memcpy(job->root.bytes, request->root.data, ID_SIZE);
+    memcpy(job->root_sealed, request->root_sealed.data, KEYS_SEALED_SIZE);
+    return RC_OK;
+}
+
 enum rc
 jobs_restore_start(struct job *job, const Koffer__RestoreRequest *request, struct error *e)
 {
     struct jobs *j = job->jobs;
-    if (j->options.custody == NULL)
-        return error_set(e, RC_DENIED, "the controller holds no key that opens fulls");
+    TRY(take_sealed(job, request, e));
+    if (j->options.custody == NULL && !job->resealed)
+        return error_set(e, RC_DENIED,
+                         "the controller holds no key that opens fulls: type the key of a recovery "
+                         "sheet, with --key -");
     if (request->agent[0] == '\0')
         return error_set(e, RC_INVALID,
                          "the controller does not write to its own disk: name an agent, or use a "

@@ -26,7 +26,8 @@ PAPER = re.compile(r"KFR1(?:-[0-9A-Z]{4,8})+")
 
 @pytest.fixture(params=["controller", "operator"])
 def pair(request, programs, tmp_path):
-    made = Pair(programs, tmp_path, random.Random(1), files=40, custody=request.param)
+    made = Pair(programs, tmp_path, random.Random(1), files=40, custody=request.param,
+                agent_keys=f'restore-roots = {{"{tmp_path}"}}')
     made.custody, made.key = request.param, PAPER.search(made.sheet)[0]
     made.start()
     made.run("koffer", "cycle", "start", "--wait")
@@ -76,6 +77,16 @@ def test_a_restore_writes_here_what_was_captured(pair, who):
                               str(pair.base / "file"), "--json", env=env).stdout)
     assert (shown["kind"], shown["state"], shown["restored"]["files"]) == ("restore", "done", 1)
     assert (pair.base / "file/file1").read_bytes() == (pair.base / "data/file1").read_bytes()
+
+
+def test_a_restore_through_an_agent_is_sealed_to_it(pair):
+    """With the operator's custody the controller passes on what it cannot open."""
+    target = pair.base / "through"
+    koffer(pair, "restore", "files", "latest:host.data", "--to", str(target), "--on", "host")
+    assert differences(pair, target) == []
+    if pair.custody == "operator":
+        refused = pair.run("koffer", "restore", "files", "latest:host.data", "--to", str(target), "--on", "host", check=False)
+        assert refused.returncode == 5 and "--key" in refused.stdout
 
 
 def test_the_root_keys_are_given_only_to_who_may_restore(pair):

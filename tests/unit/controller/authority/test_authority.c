@@ -80,6 +80,7 @@ static const struct cell cells[] = {
     ASK(KEY_REWRAP, "", "", ADMINS),
     ASK(KEY_ENVELOPE, "", "", ADMINS),
     ASK(ROOT_LIST, "", "", RESTORERS),
+    ASK(AGENT_KEY, "", "", RESTORERS),
     ASK(RESTORE_BEGIN, "", "", RESTORERS),
     ASK(RESTORE_REPORT, "", "", RESTORERS),
     ASK(ENROLL, "enroller", "", ""),
