@@ -187,7 +187,7 @@ check_problem(struct sweep_world *w)
     struct error e = ERROR_INIT;
     char problem[PAPER_PROBLEM_SIZE];
     CHECK_OK(store_load(settings_of(w), &store, &e), &e);
-    assert_string_equal(paper_problem(settings_of(w), &store, problem), "");
+    assert_string_equal(paper_problem(store.roster, problem), "");
 }
 
 static void
