@@ -156,7 +156,8 @@ give_up_rights(const struct settings *s, struct error *e)
 }
 
 static enum rc
-serve(const struct settings *s, const struct papers *papers, int *signals, struct error *e)
+serve(const struct settings *s, const struct papers *papers, int *signals, bool *renewed,
+      struct error *e)
 {
     char expect[CERTIFICATE_URI_MAX];
     struct certificate_identity controller = {.role = CERTIFICATE_CONTROLLER};
@@ -169,27 +170,32 @@ serve(const struct settings *s, const struct papers *papers, int *signals, struc
         .identity = &identity,
         .vault = papers->vault,
         .socket = s->socket,
+        .directory = s->state,
+        .certificate = &papers->certificate,
         .stopping = stopping,
         .ctx = signals,
     };
-    return session_run(&options, e);
+    return session_run(&options, renewed, e);
 }
 
 static enum rc
 run(const char *path, struct error *e)
 {
     CLEANUP(config_freep) struct config *config = NULL;
-    CLEANUP(papers_clear) struct papers papers = {0};
     CLEANUP(own_closep) int signals = -1;
     struct settings settings;
+    bool renewed = true;
     TRY(settings_read(path, &config, &settings, e));
     TRY(give_up_rights(&settings, e));
-    TRY(papers_load(settings.state, &papers, e));
     TRY(open_signals(&signals, e));
-    TRY(tls_start(e));
-    log_info("agent starts", LOG_TEXT("name", papers.certificate.identity.name),
-             LOG_TEXT("version", KOFFER_VERSION));
-    TRY(serve(&settings, &papers, &signals, e));
+    while (renewed) {
+        CLEANUP(papers_clear) struct papers papers = {0};
+        TRY(papers_load(settings.state, &papers, e));
+        TRY(tls_start(e));
+        log_info("agent starts", LOG_TEXT("name", papers.certificate.identity.name),
+                 LOG_TEXT("version", KOFFER_VERSION));
+        TRY(serve(&settings, &papers, &signals, &renewed, e));
+    }
     log_info("agent stops");
     return RC_OK;
 }

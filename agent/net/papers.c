@@ -46,10 +46,33 @@ papers_save(const char *directory, const struct keys_private *tls, const struct 
     text_hex(span_of(r->vault.bytes, RECORD_VAULT_ID_SIZE), vault);
     TRY(buffer_printf(&text, e, "name %s\ncontrol %s\ndata %s\nvault %s\n", r->controller,
                       r->control_url, r->data_url, vault));
+    char path[PATH_SIZE];
+    /* What was renewed of an earlier enrolment is over; first, or it would count instead of the new one. */
+    TRY(file_remove_tree(AT_FDCWD, in(directory, "identity.pem", path), e));
     TRY(save_key(directory, tls, e));
     TRY(replace_text(directory, "controller", (const char *)text.data, e));
     TRY(replace_text(directory, "ca.pem", r->ca, e));
     return replace_text(directory, "agent.pem", r->certificate, e);
+}
+
+enum rc
+papers_renew(const char *directory, const struct keys_private *tls, const char *certificate,
+             struct error *e)
+{
+    struct buffer both = BUFFER_INIT(TEXT_MAX);
+    char *pem = NULL;
+    TRY(keys_to_pem(tls, &pem, e));
+    enum rc rc = buffer_reserve(&both, TEXT_MAX, e); /* at once: no copy is left behind */
+    if (rc == RC_OK)
+        rc = buffer_printf(&both, e, "%s%s", pem, certificate);
+    if (rc == RC_OK)
+        rc = replace_text(directory, "identity.pem", (const char *)both.data, e);
+    if (both.data != NULL)
+        keys_wipe(both.data, both.capacity);
+    buffer_free(&both);
+    keys_wipe(pem, strlen(pem));
+    free(pem);
+    return rc;
 }
 
 /* ---- load */
@@ -114,10 +137,12 @@ load(const char *directory, struct papers *out, struct error *e)
                          path);
     TRY(file_check_kept("state directory", directory, e));
     TRY(file_check_kept("directory of keys", in(directory, "keys", path), e));
-    TRY(file_check_private("TLS key", in(directory, "keys/tls.key", path), e));
-    TRY(read_text(directory, "keys/tls.key", &out->tls_key_pem, e));
+    TRY(file_exists(AT_FDCWD, in(directory, "identity.pem", path), &exists, e));
+    const char *key = exists ? "identity.pem" : "keys/tls.key";
+    TRY(file_check_private("TLS key", in(directory, key, path), e));
+    TRY(read_text(directory, key, &out->tls_key_pem, e));
     TRY(read_text(directory, "ca.pem", &out->ca_pem, e));
-    TRY(read_text(directory, "agent.pem", &out->certificate_pem, e));
+    TRY(read_text(directory, exists ? "identity.pem" : "agent.pem", &out->certificate_pem, e));
     TRY(certificate_inspect(out->certificate_pem, &out->certificate, e));
     return read_controller(directory, out, e);
 }
@@ -138,6 +163,8 @@ papers_clear(struct papers *p)
     if (p->tls_key_pem != NULL)
         keys_wipe(p->tls_key_pem, strlen(p->tls_key_pem));
     free(p->tls_key_pem);
+    if (p->certificate_pem != NULL) /* a renewed one has the key beside it */
+        keys_wipe(p->certificate_pem, strlen(p->certificate_pem));
     free(p->ca_pem);
     free(p->certificate_pem);
     free(p->controller_name);

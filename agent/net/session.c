@@ -142,6 +142,8 @@ on_reply(struct session *s, const struct frame *frame)
     struct error e = ERROR_INIT;
     if (frame->type == KOFFER__MESSAGE_TYPE__STEP_RESULT)
         priv_client_drop(s->priv, frame->correlation);
+    else if (frame->type == KOFFER__MESSAGE_TYPE__CERTIFICATE_RENEW)
+        session_renewed(s, frame);
     else if (frame->type == KOFFER__MESSAGE_TYPE__AGENT_HELLO &&
              take_welcome(s, frame, &e) != RC_OK)
         log_error(&e, "hello");
@@ -174,7 +176,8 @@ on_event(struct session *s, const struct link_event *event)
         s->up = false;
         if (s->welcome || event->why.text[0] != '\0')
             log_error(&event->why, "no connection to the controller",
-                      LOG_TEXT("url", s->options->url));
+                      LOG_TEXT("url", s->options->url),
+                      LOG_TEXT("certificate", session_expired(s)));
         s->welcome = false;
     } else if (event->kind == LINK_FRAME) {
         on_frame(s, &event->frame);
@@ -232,26 +235,33 @@ open_all(struct session *s, struct error *e)
 static enum rc
 loop(struct session *s, struct error *e)
 {
-    while (!s->options->stopping(s->options->ctx)) {
+    while (!(s->renewed && session_is_idle(s))) {
+        s->stopped = s->options->stopping(s->options->ctx);
+        if (s->stopped)
+            return RC_OK;
         struct link_event event = {.bytes = BUFFER_INIT(LIMIT_CONTROL_MESSAGE)};
         TRY(link_next(s->link, clock_after_ms(clock_mono(), SESSION_TICK_MS), &event, e));
         on_event(s, &event);
         link_event_clear(&event);
         greet(s);
         session_report(s, clock_mono());
+        session_renew(s, clock_mono());
         priv_client_tick(s->priv, s->welcome);
     }
     return RC_OK;
 }
 
 enum rc
-session_run(const struct session_options *options, struct error *e)
+session_run(const struct session_options *options, bool *renewed, struct error *e)
 {
     struct session s = {.options = options};
     (void)pthread_mutex_init(&s.lock, NULL);
     enum rc rc = open_all(&s, e);
     if (rc == RC_OK)
         rc = loop(&s, e);
+    /* A renewed certificate in the middle of a stop is found at the next start. */
+    *renewed = rc == RC_OK && s.renewed && !s.stopped;
+    keys_private_free(s.next_key);
     priv_client_close(s.priv); /* before what its thread uses */
     relay_free(s.relay);
     link_close(s.link);

@@ -21,11 +21,17 @@ struct session_options {
     const struct tls_identity *identity;
     struct record_vault_id vault; /* as enrolled: another one is refused */
     const char *socket;           /* of koffer-priv */
+    const char *directory;        /* papers.h: where a renewed certificate goes */
+    const struct certificate_facts *certificate;
     /* Asked every tick: end now? */
     bool (*stopping)(void *ctx);
     void *ctx;
 };
 
-enum rc session_run(const struct session_options *options, struct error *e);
+/*
+ * *renewed: the certificate was renewed, and no step runs: load the papers and run again, with them.  Until then the old one
+ * counts.
+ */
+enum rc session_run(const struct session_options *options, bool *renewed, struct error *e);
 
 #endif

@@ -26,6 +26,9 @@ struct session {
     struct session_sent sent[JOB_MAX];
     size_t sent_count;
     struct mono next_progress;
+    struct keys_private *next_key; /* of the certificate that was asked for */
+    struct mono ask_again;
+    bool renewed, stopped;
     pthread_mutex_t lock; /* data_url is read by the client's thread */
     char data_url[PRIV_URL_MAX];
 };
@@ -36,6 +39,14 @@ void session_cancel(struct session *s, const struct frame *frame);
 void session_answer(struct session *s, const struct frame *request, const struct error *why);
 enum rc session_send(struct session *s, uint16_t type, uint64_t correlation,
                      const ProtobufCMessage *message, struct error *e);
+
+/* session_renew.c: ask for a new certificate when it is time; take the answer. */
+void session_renew(struct session *s, struct mono now);
+void session_renewed(struct session *s, const struct frame *frame);
+/* No step is known here, running or with a result to tell. */
+bool session_is_idle(struct session *s);
+/* The remedy when the certificate has expired; "" while it is good. */
+const char *session_expired(const struct session *s);
 
 /* session_report.c */
 void session_report(struct session *s, struct mono now);

@@ -55,8 +55,14 @@ certificate_make_request(const struct keys_private *key, const struct certificat
 enum rc certificate_issue(const struct keys_private *ca_key, const char *ca_pem,
                           const char *request_pem, const struct certificate_identity *name,
                           struct wall now, unsigned days, char **pem, struct error *e);
+/* The same, for a life in seconds. */
+enum rc certificate_issue_for(const struct keys_private *ca_key, const char *ca_pem,
+                              const char *request_pem, const struct certificate_identity *name,
+                              struct wall now, int64_t seconds, char **pem, struct error *e);
 /* What a certificate says; RC_INVALID if it is not one of ours. */
 enum rc certificate_inspect(const char *pem, struct certificate_facts *out, struct error *e);
+/* When two thirds of its life, which begins an hour after not_before, are over: time for a new one. */
+struct wall certificate_renewal(const struct certificate_facts *facts);
 /* The same for DER, as a TLS peer sends it. */
 enum rc certificate_inspect_der(struct span der, struct certificate_facts *out, struct error *e);
 

@@ -126,3 +126,12 @@ certificate_inspect_der(struct span der, struct certificate_facts *out, struct e
     TRY_IN(inspect(x, out, e), e, "this certificate is not ours");
     return RC_OK;
 }
+
+struct wall
+certificate_renewal(const struct certificate_facts *facts)
+{
+    int64_t begin = facts->not_before.ns + INT64_C(3600) * CLOCK_NS_PER_SECOND;
+    if (begin >= facts->not_after.ns) /* it began to live when it was dead, or our CA ends */
+        return facts->not_before;
+    return (struct wall){facts->not_after.ns - (facts->not_after.ns - begin) / 3};
+}

@@ -50,20 +50,20 @@ set_common_name(X509_NAME *name, const char *text)
 }
 
 static bool
-set_validity(X509 *x, struct wall now, unsigned days)
+set_validity(X509 *x, struct wall now, int64_t life)
 {
     time_t t = (time_t)(now.ns / CLOCK_NS_PER_SECOND);
     return ASN1_TIME_set(X509_getm_notBefore(x), t - CLOCK_SKEW) != NULL &&
-           ASN1_TIME_set(X509_getm_notAfter(x), t + (time_t)days * SECONDS_PER_DAY) != NULL;
+           ASN1_TIME_set(X509_getm_notAfter(x), t + (time_t)life) != NULL;
 }
 
 /* Everything but names and extensions. */
 static X509 *
-new_certificate(EVP_PKEY *subject, struct wall now, unsigned days)
+new_certificate(EVP_PKEY *subject, struct wall now, int64_t life)
 {
     X509 *x = X509_new();
     if (x != NULL && X509_set_version(x, X509_VERSION_3) == 1 && set_serial(x) &&
-        set_validity(x, now, days) && X509_set_pubkey(x, subject) == 1)
+        set_validity(x, now, life) && X509_set_pubkey(x, subject) == 1)
         return x;
     X509_free(x);
     return NULL;
@@ -104,7 +104,8 @@ certificate_make_ca(const struct keys_private *key, const char *cluster, struct 
     TRY(text_check_name("cluster name", cluster, e));
     TRY(check_signing(key, e));
 
-    CLEANUP(certificate_x509_freep) X509 *x = new_certificate(key->pkey, now, days);
+    CLEANUP(certificate_x509_freep)
+    X509 *x = new_certificate(key->pkey, now, (int64_t)days * SECONDS_PER_DAY);
     if (x == NULL || !set_common_name(X509_get_subject_name(x), cluster) ||
         X509_set_issuer_name(x, X509_get_subject_name(x)) != 1 ||
         !add_extensions(x, x, extensions, sizeof extensions / sizeof extensions[0]) ||
@@ -220,7 +221,7 @@ clamp_to_ca(X509 *leaf, X509 *ca)
 
 static X509 *
 new_leaf(const struct keys_private *ca_key, X509 *ca, X509_REQ *request,
-         const struct certificate_identity *name, struct wall now, unsigned days)
+         const struct certificate_identity *name, struct wall now, int64_t life)
 {
     char san[CERTIFICATE_URI_MAX + 8];
     san_text(name, san);
@@ -232,7 +233,7 @@ new_leaf(const struct keys_private *ca_key, X509 *ca, X509_REQ *request,
         {NID_authority_key_identifier, "keyid:always"},
         {NID_subject_alt_name, san},
     };
-    X509 *x = new_certificate(X509_REQ_get0_pubkey(request), now, days);
+    X509 *x = new_certificate(X509_REQ_get0_pubkey(request), now, life);
     if (x != NULL && clamp_to_ca(x, ca) &&
         X509_set_issuer_name(x, X509_get_subject_name(ca)) == 1 &&
         set_common_name(X509_get_subject_name(x), name->name) &&
@@ -248,6 +249,15 @@ certificate_issue(const struct keys_private *ca_key, const char *ca_pem, const c
                   const struct certificate_identity *name, struct wall now, unsigned days,
                   char **pem, struct error *e)
 {
+    return certificate_issue_for(ca_key, ca_pem, request_pem, name, now,
+                                 (int64_t)days * SECONDS_PER_DAY, pem, e);
+}
+
+enum rc
+certificate_issue_for(const struct keys_private *ca_key, const char *ca_pem,
+                      const char *request_pem, const struct certificate_identity *name,
+                      struct wall now, int64_t seconds, char **pem, struct error *e)
+{
     CLEANUP(certificate_x509_freep) X509 *ca = NULL;
     CLEANUP(certificate_x509_freep) X509 *leaf = NULL;
     CLEANUP(certificate_req_freep) X509_REQ *request = NULL;
@@ -258,7 +268,7 @@ certificate_issue(const struct keys_private *ca_key, const char *ca_pem, const c
     TRY(check_request_key(request, e));
     TRY(check_request_name(request, name, e));
 
-    leaf = new_leaf(ca_key, ca, request, name, now, days);
+    leaf = new_leaf(ca_key, ca, request, name, now, seconds);
     if (leaf == NULL)
         return algorithms_failed(e, "issue a certificate");
     return certificate_write_x509(leaf, pem, e);

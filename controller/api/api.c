@@ -21,6 +21,7 @@ static const struct {
 } verbs[] = {
     VERB(STATUS, empty, api_status),
     VERB(AGENT_ADD, name_request, api_agent_add),
+    VERB_ON(CERTIFICATE_RENEW, renew_request, api_certificate_renew, api_own),
     VERB(AGENT_LIST, empty, api_agent_list),
     VERB(OPERATOR_ADD, name_request, api_operator_add),
     VERB(OPERATOR_LIST, empty, api_operator_list),
@@ -206,6 +207,14 @@ api_whose_disk(const struct api_call *call)
     return request->agent[0] == '\0' ? AUTHORITY_CLUSTER : AUTHORITY_OTHERS;
 }
 
+/* One's own certificate. */
+enum authority_object
+api_own(const struct api_call *call)
+{
+    (void)call;
+    return AUTHORITY_OWN;
+}
+
 /* ---- requests */
 
 static enum rc
@@ -256,6 +265,7 @@ api_event(struct api *a, const struct hub_event *event)
         .arena = arena,
         .who = event->local ? "root" : event->tls.identity.name,
         .local = event->local,
+        .tls = &event->tls,
         .remedy = "",
     };
     enum rc rc =

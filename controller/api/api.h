@@ -24,6 +24,7 @@ struct api_options {
     const struct keys_private *custody; /* NULL: none here */
     const struct keys_private *signer;  /* of envelopes */
     struct roster *roster;
+    const struct renew *renew;
     const char *cluster, *controller, *enroll_url;
     const char *data_url, *data_local_url; /* for restores to operators' machines */
     const struct id *spki;                 /* of the controller's certificate, for tokens */

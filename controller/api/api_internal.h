@@ -46,6 +46,7 @@ struct api_call {
     const ProtobufCMessage *request; /* of the type in the table; NULL for Empty */
     const ProtobufCMessage *reply;   /* set by the verb; lives in the arena */
     const char *who;                 /* "root" or the operator's name */
+    const struct tls_peer *tls;      /* of an operator from afar */
     enum authority_role role;
     bool local;         /* root on this machine, through the local socket */
     const char *remedy; /* set by the verb when it fails and knows one */
@@ -78,7 +79,8 @@ enum rc api_push(struct api_call *call, struct api_list *list, void *item, struc
 
 /* The asker started this job, so it is his to cancel. */
 void api_job_started(struct api_call *call, uint64_t job);
-api_object api_whose_job, api_whose_disk;
+api_object api_whose_job, api_whose_disk, api_own;
+api_verb api_certificate_renew;
 
 api_verb api_key_list, api_key_add, api_key_remove, api_key_prove, api_key_rewrap, api_key_envelope,
     api_agent_key, api_root_list, api_restore_begin, api_restore_report;

@@ -196,6 +196,40 @@ struct survey {
     uint32_t agents;
 };
 
+/* It renews by itself, while it is connected: then this is never said. */
+static enum rc
+look_at_certificate(struct survey *s, const struct catalogue_peer *p, struct error *e)
+{
+    struct api_call *call = s->problems.call;
+    struct wall now = clock_wall();
+    int64_t soon = call->api->options.renew->seconds / 6 * CLOCK_NS_PER_SECOND;
+    const char *role = certificate_role_name(p->role);
+    char when[CLOCK_TEXT_SIZE];
+    if (!p->enrolled || p->certificate_until.ns == 0 || p->certificate_until.ns - now.ns > soon)
+        return RC_OK;
+    if (p->certificate_until.ns <= now.ns)
+        return api_push(
+            call, &s->problems.list,
+            arena_printf(call->arena,
+                         "the certificate of %s %s has expired: 'koffer %s add %s "
+                         "--replace' here, then '%s enroll' there",
+                         role, p->name, role, p->name,
+                         p->role == CERTIFICATE_AGENT ? "koffer-agent" : "koffer operator"),
+            e);
+    return api_push(call, &s->problems.list,
+                    arena_printf(call->arena,
+                                 "the certificate of %s %s ends on %s: it renews by itself when "
+                                 "that connects",
+                                 role, p->name, clock_text(p->certificate_until, when)),
+                    e);
+}
+
+static enum rc
+look_at_operator(void *ctx, const struct catalogue_peer *p, struct error *e)
+{
+    return look_at_certificate(ctx, p, e);
+}
+
 static enum rc
 look_at_agent(void *ctx, const struct catalogue_peer *p, struct error *e)
 {
@@ -206,6 +240,7 @@ look_at_agent(void *ctx, const struct catalogue_peer *p, struct error *e)
     if (!p->enrolled)
         return RC_OK;
     s->agents++;
+    TRY(look_at_certificate(s, p, e));
     if (!fleet_is_connected(fleet, p->name))
         TRY(api_push(call, &s->problems.list,
                      arena_printf(call->arena, "agent %s is not connected", p->name), e));
@@ -283,6 +318,7 @@ api_status(struct api_call *call, struct error *e)
         return error_set(e, RC_NO_MEMORY, "status");
     koffer__status__init(reply);
     TRY(catalogue_peer_each(o->catalogue, CERTIFICATE_AGENT, look_at_agent, &survey, e));
+    TRY(catalogue_peer_each(o->catalogue, CERTIFICATE_OPERATOR, look_at_operator, &survey, e));
     TRY(catalogue_source_each(o->catalogue, NULL, look_at_source, &survey, e));
     TRY(catalogue_strangers(o->catalogue, look_at_stranger, &survey, e));
     TRY(look_at_own(&survey, e));
@@ -302,6 +338,23 @@ api_status(struct api_call *call, struct error *e)
     reply->n_problems = survey.problems.list.count;
     reply->problems = (char **)survey.problems.list.items;
     reply->started = call->api->started.ns;
+    call->reply = &reply->base;
+    return RC_OK;
+}
+
+/* ---- renewal */
+
+enum rc
+api_certificate_renew(struct api_call *call, struct error *e)
+{
+    CLEANUP(own_freep) char *pem = NULL;
+    Koffer__RenewReply *reply = API_NEW(call, Koffer__RenewReply);
+    if (reply == NULL)
+        return error_set(e, RC_NO_MEMORY, "certificate");
+    koffer__renew_reply__init(reply);
+    TRY(renew_certificate(call->api->options.renew, call->tls,
+                          ((const Koffer__RenewRequest *)call->request)->request, &pem, e));
+    reply->certificate = api_text(call, pem);
     call->reply = &reply->base;
     return RC_OK;
 }

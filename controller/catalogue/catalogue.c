@@ -54,6 +54,9 @@ static const char *const migrations[] = {
     ("ALTER TABLE peer ADD COLUMN operator_role TEXT NOT NULL DEFAULT '';"
      "ALTER TABLE peer ADD COLUMN revoked INTEGER NOT NULL DEFAULT 0;"
      "UPDATE peer SET operator_role='admin' WHERE role=2;"), /* CERTIFICATE_OPERATOR */
+    /* 6: a certificate that was renewed and not used yet: the old one counts until then */
+    ("ALTER TABLE peer ADD COLUMN renewed BLOB;"
+     "ALTER TABLE peer ADD COLUMN renewed_until INTEGER NOT NULL DEFAULT 0;"),
 };
 enum { NEWEST = sizeof migrations / sizeof *migrations };
 

@@ -46,6 +46,7 @@ struct catalogue_peer {
     int64_t clock_offset_ns;
     struct id certificate; /* SPKI of the one that counts; zero: enrolled before this was kept */
     const char *operator_role; /* of an operator, as controller/authority names it; "": none yet */
+    struct id renewed;         /* SPKI of the one that will count when it is used; zero: none */
     struct wall revoked;       /* enrolled is false then, until it enrols again */
 };
 typedef enum rc catalogue_peer_visit(void *ctx, const struct catalogue_peer *p, struct error *e);
@@ -76,6 +77,15 @@ enum rc catalogue_peer_each(struct catalogue *c, enum certificate_role role,
 /* Its certificate and its open token count no more; an operator's role is gone.  An agent's sources stay, withdrawn. */
 enum rc catalogue_peer_revoke(struct catalogue *c, enum certificate_role role, const char *name,
                               struct wall now, struct error *e);
+/*
+ * A new certificate was made for an enrolled peer, and will be given to it: its own counts until this one is used.  One
+ * that was made before and not used counts no more.
+ */
+enum rc catalogue_peer_renewed(struct catalogue *c, enum certificate_role role, const char *name,
+                               const struct id *certificate, struct wall until, struct error *e);
+/* It was used: the old one counts no more. */
+enum rc catalogue_peer_promote(struct catalogue *c, enum certificate_role role, const char *name,
+                               const struct id *certificate, struct error *e);
 /* RC_NOT_FOUND when there is no operator of that name. */
 enum rc catalogue_operator_role(struct catalogue *c, const char *name, const char *operator_role,
                                 struct error *e);

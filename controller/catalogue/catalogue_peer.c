@@ -3,9 +3,10 @@
 
 #include "controller/catalogue/catalogue_internal.h"
 
-#define COLUMNS                                                                                      \
-    "role, name, enrolled, added, enrolled_at, last_seen, certificate_until, token_until, version, " \
-    "system, address, signing, receiving, token, clock_offset, certificate, operator_role, revoked"
+#define COLUMNS                                                                                       \
+    "role, name, enrolled, added, enrolled_at, last_seen, certificate_until, token_until, version, "  \
+    "system, address, signing, receiving, token, clock_offset, certificate, operator_role, revoked, " \
+    "renewed"
 
 static struct catalogue_peer
 peer_of(struct sql *rows)
@@ -30,6 +31,7 @@ peer_of(struct sql *rows)
     sql_bytes(rows, 12, p.receiving.bytes, sizeof p.receiving.bytes);
     sql_bytes(rows, 13, p.token.bytes, sizeof p.token.bytes);
     sql_bytes(rows, 15, p.certificate.bytes, sizeof p.certificate.bytes);
+    sql_bytes(rows, 18, p.renewed.bytes, sizeof p.renewed.bytes);
     return p;
 }
 
@@ -145,7 +147,7 @@ catalogue_peer_enrolled(struct catalogue *c, enum certificate_role role, const c
     struct span r = span_of(receiving->bytes, sizeof receiving->bytes);
     return sql_run(c->db, e,
                    "UPDATE peer SET enrolled=1, enrolled_at=?, certificate_until=?, signing=?, "
-                   "receiving=?, certificate=?, revoked=0 WHERE role=? AND name=?",
+                   "receiving=?, certificate=?, revoked=0, renewed=NULL WHERE role=? AND name=?",
                    "iibbbit", now.ns, until.ns, &s, &r, &spki, (int64_t)role, name);
 }
 
@@ -184,9 +186,31 @@ catalogue_peer_revoke(struct catalogue *c, enum certificate_role role, const cha
     /* First, and alone: whatever else fails, the certificate counts no more. */
     TRY(sql_run(c->db, e,
                 "UPDATE peer SET enrolled=0, revoked=?, token=NULL, token_until=0, "
-                "operator_role='' WHERE role=? AND name=?",
+                "operator_role='', renewed=NULL WHERE role=? AND name=?",
                 "iit", now.ns, (int64_t)role, name));
     return role == CERTIFICATE_AGENT ? catalogue_sources_set(c, name, NULL, 0, e) : RC_OK;
+}
+
+enum rc
+catalogue_peer_renewed(struct catalogue *c, enum certificate_role role, const char *name,
+                       const struct id *certificate, struct wall until, struct error *e)
+{
+    struct span spki = span_of(certificate->bytes, ID_SIZE);
+    return sql_run(c->db, e,
+                   "UPDATE peer SET renewed=?, renewed_until=? WHERE role=? AND name=? AND "
+                   "enrolled=1",
+                   "biit", &spki, until.ns, (int64_t)role, name);
+}
+
+enum rc
+catalogue_peer_promote(struct catalogue *c, enum certificate_role role, const char *name,
+                       const struct id *certificate, struct error *e)
+{
+    struct span spki = span_of(certificate->bytes, ID_SIZE);
+    return sql_run(c->db, e,
+                   "UPDATE peer SET certificate=renewed, certificate_until=renewed_until, "
+                   "renewed=NULL, renewed_until=0 WHERE role=? AND name=? AND renewed=?",
+                   "itb", (int64_t)role, name, &spki);
 }
 
 enum rc

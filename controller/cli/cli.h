@@ -69,6 +69,7 @@ struct cli {
     char url[256];          /* room for the one of the operator's directory */
     bool json, help, version;
     struct link *link;
+    bool afar;          /* connected with an operator's certificate */
     enum cli_exit exit; /* of an outcome that the code of an error cannot tell */
 };
 

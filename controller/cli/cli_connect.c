@@ -48,6 +48,7 @@ connect_remote(struct cli *cli, struct error *e)
         .url = cli->controller, .identity = &identity, .expect = me.expect, .once = true};
     if (link_open(&options, &cli->link, e) != RC_OK)
         return explain_unreachable(cli, false, e);
+    cli->afar = true;
     return RC_OK;
 }
 

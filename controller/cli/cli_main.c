@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "controller/cli/cli.h"
+#include "controller/cli/cli_operator.h"
 
 static enum cli_exit
 exit_of(const struct cli *cli, enum rc rc)
@@ -54,6 +54,8 @@ cli_main(int argc, char *argv[])
         rc = run(&cli, &e);
     if (rc != RC_OK)
         report(&cli, &e);
+    if (cli.afar) /* last: whoever uses the new one cuts the old one off */
+        cli_operator_renew(&cli);
     link_close(cli.link);
     return (int)exit_of(&cli, rc);
 }

@@ -71,10 +71,10 @@ cli_operator_make(char **shown, int *out, struct error *e)
 }
 
 static enum rc
-check_key(const char *directory, struct error *e)
+check_key(const char *directory, const char *name, struct error *e)
 {
-    char path[PATH_ROOM + sizeof CLI_OPERATOR_KEY];
-    (void)snprintf(path, sizeof path, "%s/" CLI_OPERATOR_KEY, directory);
+    char path[PATH_ROOM + sizeof CLI_OPERATOR_IDENTITY];
+    (void)snprintf(path, sizeof path, "%s/%s", directory, name);
     return file_check_private("operator's key", path, e);
 }
 
@@ -102,10 +102,16 @@ cli_operator_load(struct cli_operator *out, struct error *e)
                          "no operator's certificate in ~/.config/koffer or /etc/koffer/operator; "
                          "get a token by 'koffer operator add NAME' on the controller's host and "
                          "run 'koffer operator enroll' here");
-    TRY(check_key(path, e));
+    bool renewed;
+    TRY(file_exists(dirfd, CLI_OPERATOR_IDENTITY, &renewed, e));
+    TRY(check_key(path, renewed ? CLI_OPERATOR_IDENTITY : CLI_OPERATOR_KEY, e));
     TRY(read_text(dirfd, CLI_OPERATOR_CA, &out->ca, e));
-    TRY(read_text(dirfd, CLI_OPERATOR_CERTIFICATE, &out->certificate, e));
-    TRY(read_text(dirfd, CLI_OPERATOR_KEY, &out->key, e));
+    TRY(read_text(dirfd, renewed ? CLI_OPERATOR_IDENTITY : CLI_OPERATOR_CERTIFICATE,
+                  &out->certificate, e));
+    TRY(read_text(dirfd, renewed ? CLI_OPERATOR_IDENTITY : CLI_OPERATOR_KEY, &out->key, e));
+    out->directory = strdup(path);
+    if (out->directory == NULL)
+        return error_set(e, RC_NO_MEMORY, "path");
     TRY(read_text(dirfd, CLI_OPERATOR_CONTROLLER, &controller, e));
     return take_controller(controller, out, e);
 }
@@ -115,6 +121,9 @@ cli_operator_clear(struct cli_operator *o)
 {
     if (o->key != NULL)
         keys_wipe(o->key, strlen(o->key));
+    if (o->certificate != NULL) /* a renewed one has the key beside it */
+        keys_wipe(o->certificate, strlen(o->certificate));
+    free(o->directory);
     free(o->ca);
     free(o->certificate);
     free(o->key);

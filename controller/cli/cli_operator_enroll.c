@@ -51,8 +51,8 @@ check_room(int dirfd, const char *shown, bool replace, struct error *e)
 static enum rc
 make_room(int dirfd, const char *shown, struct error *e)
 {
-    static const char *const names[] = {CLI_OPERATOR_CERTIFICATE, CLI_OPERATOR_KEY, CLI_OPERATOR_CA,
-                                        CLI_OPERATOR_CONTROLLER};
+    static const char *const names[] = {CLI_OPERATOR_IDENTITY, CLI_OPERATOR_CERTIFICATE,
+                                        CLI_OPERATOR_KEY, CLI_OPERATOR_CA, CLI_OPERATOR_CONTROLLER};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (unlinkat(dirfd, names[i], 0) != 0 && errno != ENOENT)
             return error_errno(e, "remove '%s/%s'", shown, names[i]);

@@ -31,6 +31,7 @@ struct daemon {
     struct jobs *jobs;
     struct enroll_server *enroll;
     struct api *api;
+    struct renew renew;
     char problem[PAPER_PROBLEM_SIZE];
     char control_url[URL_SIZE], data_url[URL_SIZE], enroll_url[URL_SIZE];
     char data_local_url[URL_SIZE];
@@ -145,7 +146,9 @@ static const char *
 own_problem(void *ctx)
 {
     struct daemon *d = ctx;
-    return paper_problem(d->store.roster, d->problem);
+    if (paper_problem(d->store.roster, d->problem)[0] == '\0')
+        (void)store_problem(&d->store, clock_wall(), d->problem, sizeof d->problem);
+    return d->problem;
 }
 
 /* ---- opening, in the order of what needs what */
@@ -159,6 +162,7 @@ open_stores(struct daemon *d, struct error *e)
                                         .allow_network_fs = s->allow_network_fs};
     char path[PATH_SIZE];
     TRY(store_load(s, &d->store, e));
+    TRY(store_renew(s, &d->store, clock_wall(), e));
     d->identity = (struct tls_identity){
         .ca = d->store.ca_pem,
         .certificate = d->store.certificate_pem,
@@ -226,7 +230,7 @@ open_services(struct daemon *d, struct error *e)
         .data_url = d->data_url,
         .controller_key = &d->store.signing_public,
         .roster = d->store.roster,
-        .certificate_days = (unsigned)s->certificate_days,
+        .certificate_seconds = (int64_t)s->certificate_seconds,
         .enrolled = on_enrolled,
         .ctx = d,
     };
@@ -236,7 +240,12 @@ open_services(struct daemon *d, struct error *e)
 static enum rc
 open_fleet(struct daemon *d, struct error *e)
 {
+    d->renew = (struct renew){.catalogue = d->catalogue,
+                              .ca_key = d->store.ca,
+                              .ca_pem = d->store.ca_pem,
+                              .seconds = (int64_t)d->settings->certificate_seconds};
     const struct fleet_options fleet = {
+        .renew = &d->renew,
         .hub = d->hub,
         .catalogue = d->catalogue,
         .vault = d->vault,
@@ -248,6 +257,7 @@ open_fleet(struct daemon *d, struct error *e)
     cycle_set_fleet(d->cycles, d->fleet);
     jobs_set_fleet(d->jobs, d->fleet);
     const struct api_options api = {
+        .renew = &d->renew,
         .hub = d->hub,
         .catalogue = d->catalogue,
         .vault = d->vault,

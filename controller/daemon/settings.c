@@ -139,12 +139,14 @@ const struct config_key settings_keys[] = {
      .min = 60,
      .max = 86400,
      .help = "How long an enrolment token is good."},
-    {.name = "certificate-days",
-     .type = CONFIG_NUMBER,
-     .fallback = "365",
-     .min = 1,
-     .max = 3650,
-     .help = "Life of the certificates that agents and operators get."},
+    {.name = "certificate-lifetime",
+     .type = CONFIG_DURATION,
+     .fallback = "90d",
+     .min = 10,
+     .max = UINT64_C(3650) * 86400,
+     .help =
+         "Life of the certificates that agents and operators get. They renew them by themselves "
+         "when two thirds are over, while they are connected."},
     {0},
 };
 
@@ -188,7 +190,7 @@ settings_read(const char *path, struct config **config, struct settings *out, st
         .capture_seconds = config_number(s, "capture-deadline"),
         .restore_seconds = config_number(s, "restore-deadline"),
         .token_seconds = config_number(s, "token-lifetime"),
-        .certificate_days = config_number(s, "certificate-days"),
+        .certificate_seconds = config_number(s, "certificate-lifetime"),
         .require_mount = config_bool(s, "vault-require-mount"),
         .allow_network_fs = config_bool(s, "vault-allow-network-fs"),
     };

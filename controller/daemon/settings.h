@@ -18,7 +18,7 @@ struct settings { /* borrows from the configuration */
     const char *cluster, *name, *state, *vault, *listen, *data_listen, *enroll_listen, *advertise,
         *run;
     uint64_t vault_reserve, lease_seconds, capture_seconds, restore_seconds, token_seconds,
-        certificate_days;
+        certificate_seconds;
     bool require_mount, allow_network_fs;
 };
 

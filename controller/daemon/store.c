@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "common/base/buffer.h"
+#include "common/base/log.h"
 #include "common/base/text.h"
 #include "common/sys/file.h"
 
@@ -198,6 +199,46 @@ store_load(const struct settings *s, struct store *out, struct error *e)
     if (rc != RC_OK)
         store_clear(out);
     return rc;
+}
+
+/* ---- renew */
+
+enum rc
+store_renew(const struct settings *s, struct store *store, struct wall now, struct error *e)
+{
+    struct certificate_facts facts;
+    CLEANUP(own_freep) char *request = NULL;
+    CLEANUP(own_freep) char *leaf = NULL;
+    char path[PATH_SIZE];
+    if (now.ns < certificate_renewal(&store->certificate).ns)
+        return RC_OK;
+    TRY(certificate_make_request(store->tls, &store->certificate.identity, &request, e));
+    TRY_IN(certificate_issue(store->ca, store->ca_pem, request, &store->certificate.identity, now,
+                             CERTIFICATE_DAYS, &leaf, e),
+           e, "the controller's own certificate");
+    TRY(certificate_inspect(leaf, &facts, e));
+    TRY(file_replace(AT_FDCWD, in(s, "controller.pem", path), span_of(leaf, strlen(leaf)), 0644,
+                     e));
+    free(store->certificate_pem);
+    store->certificate_pem = TAKE(leaf);
+    store->certificate = facts;
+    log_info("the controller's own certificate is renewed");
+    return RC_OK;
+}
+
+const char *
+store_problem(const struct store *store, struct wall now, char *out, size_t size)
+{
+    char when[CLOCK_TEXT_SIZE];
+    int64_t left = store->certificate.not_after.ns - now.ns;
+    out[0] = '\0';
+    if (left < INT64_C(365) * 86400 * CLOCK_NS_PER_SECOND)
+        (void)snprintf(out, size,
+                       "the controller's certificate ends on %.10s; start the controller anew, and "
+                       "if it ends then all the same, it is the cluster's CA that ends: see "
+                       "koffer-controller(8)",
+                       clock_text(store->certificate.not_after, when));
+    return out;
 }
 
 void

@@ -39,6 +39,14 @@ enum rc store_check_free(const struct settings *s, struct error *e);
 enum rc store_create(const struct settings *s, bool custody, struct keys_private **recovery,
                      struct error *e);
 enum rc store_load(const struct settings *s, struct store *out, struct error *e);
+/*
+ * The controller's own certificate is made anew, for the same key, when two thirds of its life are over.  Called at each
+ * start: a crash leaves the old or the new one, and both are good.
+ */
+enum rc
+store_renew(const struct settings *s, struct store *store, struct wall now, struct error *e);
+/* What ends within a year and is for a person to see to; "" when nothing does.  Returns `out`. */
+const char *store_problem(const struct store *store, struct wall now, char *out, size_t size);
 void store_clear(struct store *store); /* for CLEANUP */
 
 #endif

@@ -114,8 +114,8 @@ issue(struct question *q, enum certificate_role role, struct wall now, struct er
     struct keys_public signing = {{0}}, receiving = {{0}};
     struct certificate_facts facts;
     (void)snprintf(identity.name, sizeof identity.name, "%s", q->request->name);
-    TRY(certificate_issue(o->ca_key, o->identity->ca, q->request->request, &identity, now,
-                          o->certificate_days, &q->certificate, e));
+    TRY(certificate_issue_for(o->ca_key, o->identity->ca, q->request->request, &identity, now,
+                              o->certificate_seconds, &q->certificate, e));
     TRY(certificate_inspect(q->certificate, &facts, e));
     q->recipient_count = roster_current(o->roster, q->recipients);
     if (role == CERTIFICATE_AGENT) {

@@ -32,7 +32,7 @@ struct enroll_options {
     const char *controller, *control_url, *data_url; /* told to who joins */
     const struct keys_public *controller_key;
     const struct roster *roster; /* asked each time: recipients come and go */
-    unsigned certificate_days;
+    int64_t certificate_seconds;
     /* NULL, or called on the loop when a certificate was given: an older one counts no more. */
     void (*enrolled)(void *ctx, enum certificate_role role, const char *name);
     void *ctx;

@@ -360,6 +360,21 @@ on_order_reply(struct fleet *f, struct agent *a, const struct hub_event *event, 
     return RC_OK;
 }
 
+static enum rc
+on_renew(struct fleet *f, struct agent *a, const struct hub_event *event, struct error *e)
+{
+    CLEANUP(message_freep) ProtobufCMessage *m = NULL;
+    CLEANUP(own_freep) char *certificate = NULL;
+    Koffer__RenewReply reply;
+    (void)a;
+    TRY(message_unpack(&koffer__renew_request__descriptor, event->frame.body, &m, e));
+    TRY(renew_certificate(f->options.renew, &event->tls, ((const Koffer__RenewRequest *)m)->request,
+                          &certificate, e));
+    koffer__renew_reply__init(&reply);
+    reply.certificate = certificate;
+    return fleet_reply(f->options.hub, event, &reply.base, e);
+}
+
 typedef enum rc
 handler(struct fleet *f, struct agent *a, const struct hub_event *event, struct error *e);
 static const struct {
@@ -371,6 +386,7 @@ static const struct {
     {KOFFER__MESSAGE_TYPE__AGENT_SOURCES, false, on_sources},
     {KOFFER__MESSAGE_TYPE__STEP_PROGRESS, false, on_progress},
     {KOFFER__MESSAGE_TYPE__STEP_RESULT, false, on_result},
+    {KOFFER__MESSAGE_TYPE__CERTIFICATE_RENEW, false, on_renew},
     {KOFFER__MESSAGE_TYPE__STEP, false, on_order_reply},
     {KOFFER__MESSAGE_TYPE__STEP_CANCEL, false, on_order_reply},
 };
@@ -435,17 +451,23 @@ fleet_cut(struct fleet *f, const char *name, const char *why)
     let_go(f, a);
 }
 
+struct admission {
+    const struct tls_peer *peer;
+    bool renewed; /* with the certificate that was made last */
+};
+
 /* A certificate alone is not enough: the catalogue must know its bearer. */
 static enum rc
 accept_enrolled(void *ctx, const struct catalogue_peer *p, struct error *e)
 {
-    const struct tls_peer *peer = ctx;
+    struct admission *a = ctx;
     const char *role = certificate_role_name(p->role);
     if (!p->enrolled)
         return error_set(e, RC_DENIED, "%s '%s' %s", role, p->name,
                          p->revoked.ns != 0 ? "was revoked" : "is not enrolled");
-    if (!id_is_zero(&p->certificate) && !id_equal(&p->certificate, &peer->spki))
-        return error_set(e, RC_DENIED, "%s '%s' was enrolled anew: this certificate counts no more",
+    a->renewed = !id_is_zero(&p->renewed) && id_equal(&p->renewed, &a->peer->spki);
+    if (!a->renewed && !id_is_zero(&p->certificate) && !id_equal(&p->certificate, &a->peer->spki))
+        return error_set(e, RC_DENIED, "%s '%s' has a newer certificate: this one counts no more",
                          role, p->name);
     return RC_OK;
 }
@@ -453,9 +475,16 @@ accept_enrolled(void *ctx, const struct catalogue_peer *p, struct error *e)
 enum rc
 fleet_admit(struct catalogue *c, const struct tls_peer *peer, struct error *e)
 {
-    struct tls_peer shown = *peer;
-    return catalogue_peer_find(c, peer->identity.role, peer->identity.name, accept_enrolled, &shown,
-                               e);
+    struct admission a = {.peer = peer};
+    const struct certificate_identity *who = &peer->identity;
+    TRY(catalogue_peer_find(c, who->role, who->name, accept_enrolled, &a, e));
+    if (!a.renewed)
+        return RC_OK;
+    /* Its first use: from here on the old one counts no more. */
+    TRY(catalogue_peer_promote(c, who->role, who->name, &peer->spki, e));
+    log_info("a renewed certificate is used", LOG_TEXT("role", certificate_role_name(who->role)),
+             LOG_TEXT("name", who->name));
+    return RC_OK;
 }
 
 enum rc

@@ -17,6 +17,7 @@
 
 #include "controller/catalogue/catalogue.h"
 #include "controller/custody/roster.h"
+#include "controller/fleet/renew.h"
 #include "controller/vault/vault.h"
 #include "proto/hub.h"
 #include "proto/koffer.pb-c.h"
@@ -36,7 +37,8 @@ struct fleet_options {
     struct hub *hub; /* borrowed, as all below */
     struct catalogue *catalogue;
     struct vault *vault;
-    const char *data_url;        /* for the Welcome; host part may be empty */
+    const char *data_url; /* for the Welcome; host part may be empty */
+    const struct renew *renew;
     const struct roster *roster; /* asked each time: recipients come and go */
     struct fleet_owner owner;
 };
@@ -50,7 +52,7 @@ enum rc fleet_event(struct fleet *f, const struct hub_event *event, bool *taken,
 
 /*
  * May this certificate still speak?  RC_DENIED or RC_NOT_FOUND unless the catalogue knows its bearer as enrolled and no
- * newer certificate took its place.
+ * newer certificate took its place.  One that was renewed takes the old one's place with this, its first use.
  */
 enum rc fleet_admit(struct catalogue *c, const struct tls_peer *peer, struct error *e);
 

@@ -67,6 +67,8 @@ static const ProtobufCMessageDescriptor *const messages_all[] = {
     &koffer__root_request__descriptor,
     &koffer__root__descriptor,
     &koffer__root_list__descriptor,
+    &koffer__renew_request__descriptor,
+    &koffer__renew_reply__descriptor,
     &koffer__agent_key__descriptor,
     &koffer__restore_begin__descriptor,
     &koffer__restore_ticket__descriptor,

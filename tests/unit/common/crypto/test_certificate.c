@@ -299,10 +299,22 @@ exactly_one_uri_is_a_name(void **state)
     CHECK_OK(certificate_inspect(fine, &facts, &e), &e);
 }
 
+static void
+two_thirds_of_a_life_are_its_renewal(void **state)
+{
+    const int64_t hour = INT64_C(3600) * CLOCK_NS_PER_SECOND;
+    const struct certificate_facts facts = {.not_before = {9 * hour}, .not_after = {40 * hour}};
+    const struct certificate_facts dead = {.not_before = {9 * hour}, .not_after = {10 * hour}};
+    (void)state;
+    assert_int_equal(certificate_renewal(&facts).ns, 30 * hour);
+    assert_true(certificate_renewal(&dead).ns <= 10 * hour);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(two_thirds_of_a_life_are_its_renewal),
         cmocka_unit_test(names_are_parsed_strictly),
         cmocka_unit_test(a_leaf_says_who_when_and_which_key),
         cmocka_unit_test(openssl_accepts_a_leaf_strictly_and_for_its_own_use_only),

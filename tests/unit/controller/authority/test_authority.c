@@ -47,6 +47,7 @@ static const struct cell cells[] = {
     ASK(AGENT_SOURCES, "agent", "", ""),
     ASK(STEP_PROGRESS, "agent", "", ""),
     ASK(STEP_RESULT, "agent", "", ""),
+    ASK(CERTIFICATE_RENEW, "agent, viewer, operator, restore, admin", "", ""),
     ASK(STATUS, "", "", VIEWERS),
     ASK(AGENT_LIST, "", "", VIEWERS),
     ASK(OPERATOR_LIST, "", "", VIEWERS),

@@ -104,7 +104,7 @@ begin(void **state)
         .data_url = "tls+tcp://c:2",
         .controller_key = &w.controller_key,
         .roster = &w.roster,
-        .certificate_days = 10,
+        .certificate_seconds = 10 * 86400,
         .enrolled = enrolled,
         .ctx = w.enrolled,
     };

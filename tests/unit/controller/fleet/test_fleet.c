@@ -68,8 +68,10 @@ open_fleet(void)
     CHECK_OK(hub_listen_tls(w.hub, "tls+tcp://127.0.0.1:0", &identity, &e), &e);
     CHECK_OK(hub_port(w.hub, &port, &e), &e);
     (void)snprintf(w.url, sizeof w.url, "tls+tcp://127.0.0.1:%u", port);
+    static struct roster roster; /* nobody: the agents here seal nothing */
     const struct fleet_options options = {
         .hub = w.hub,
+        .roster = &roster,
         .catalogue = w.catalogue->catalogue,
         .vault = w.vault,
         .data_url = "tls+tcp://c:2",

@@ -40,8 +40,64 @@ newest_certificate_counts_and_no_other(void **state)
     CHECK_RC(admit(k, CERTIFICATE_AGENT, "imap1", &first, &e), RC_OK);
     enrol(k, CERTIFICATE_AGENT, "imap1", &second);
     CHECK_RC(admit(k, CERTIFICATE_AGENT, "imap1", &first, &e), RC_DENIED);
-    assert_non_null(strstr(e.text, "enrolled anew"));
+    assert_non_null(strstr(e.text, "newer certificate"));
     CHECK_RC(admit(k, CERTIFICATE_AGENT, "imap1", &second, &e), RC_OK);
+}
+
+static void
+renew(struct catalogue_kit *k, const char *name, const struct id *certificate)
+{
+    struct error e = ERROR_INIT;
+    CHECK_OK(catalogue_peer_renewed(k->catalogue, CERTIFICATE_AGENT, name, certificate,
+                                    (struct wall){3}, &e),
+             &e);
+}
+
+static void
+an_old_certificate_counts_until_the_renewed_one_is_used(void **state)
+{
+    struct catalogue_kit *k = *state;
+    struct error e = ERROR_INIT;
+    enrol(k, CERTIFICATE_AGENT, "imap1", &first);
+    renew(k, "imap1", &second);
+    CHECK_RC(admit(k, CERTIFICATE_AGENT, "imap1", &first, &e), RC_OK);
+    CHECK_RC(admit(k, CERTIFICATE_AGENT, "imap1", &second, &e), RC_OK);
+    CHECK_RC(admit(k, CERTIFICATE_AGENT, "imap1", &first, &e), RC_DENIED);
+    CHECK_RC(admit(k, CERTIFICATE_AGENT, "imap1", &second, &e), RC_OK);
+}
+
+/* Its answer was lost, and it was asked for again. */
+static void
+of_two_renewed_ones_the_last_counts(void **state)
+{
+    struct catalogue_kit *k = *state;
+    struct error e = ERROR_INIT;
+    const struct id third = {{9}};
+    enrol(k, CERTIFICATE_AGENT, "imap1", &first);
+    renew(k, "imap1", &second);
+    renew(k, "imap1", &third);
+    CHECK_RC(admit(k, CERTIFICATE_AGENT, "imap1", &second, &e), RC_DENIED);
+    CHECK_RC(admit(k, CERTIFICATE_AGENT, "imap1", &first, &e), RC_OK);
+    CHECK_RC(admit(k, CERTIFICATE_AGENT, "imap1", &third, &e), RC_OK);
+    CHECK_RC(admit(k, CERTIFICATE_AGENT, "imap1", &first, &e), RC_DENIED);
+}
+
+static void
+a_renewed_certificate_is_void_when_its_bearer_is_revoked_or_enrols_anew(void **state)
+{
+    struct catalogue_kit *k = *state;
+    struct error e = ERROR_INIT;
+    enrol(k, CERTIFICATE_AGENT, "imap1", &first);
+    renew(k, "imap1", &second);
+    CHECK_OK(catalogue_peer_revoke(k->catalogue, CERTIFICATE_AGENT, "imap1", (struct wall){4}, &e),
+             &e);
+    CHECK_RC(admit(k, CERTIFICATE_AGENT, "imap1", &second, &e), RC_DENIED);
+    enrol(k, CERTIFICATE_AGENT, "imap1", &first);
+    CHECK_RC(admit(k, CERTIFICATE_AGENT, "imap1", &second, &e), RC_DENIED);
+    renew(k, "imap1", &second);
+    enrol(k, CERTIFICATE_AGENT, "imap1", &first);
+    CHECK_RC(admit(k, CERTIFICATE_AGENT, "imap1", &second, &e), RC_DENIED);
+    CHECK_RC(admit(k, CERTIFICATE_AGENT, "imap1", &first, &e), RC_OK);
 }
 
 static void
@@ -82,6 +138,9 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(newest_certificate_counts_and_no_other),
+        TEST(an_old_certificate_counts_until_the_renewed_one_is_used),
+        TEST(of_two_renewed_ones_the_last_counts),
+        TEST(a_renewed_certificate_is_void_when_its_bearer_is_revoked_or_enrols_anew),
         TEST(name_of_one_role_is_none_of_another),
         TEST(invited_is_not_enrolled),
         TEST(enrolled_before_certificates_were_kept_still_counts),
