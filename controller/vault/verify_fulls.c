@@ -1,5 +1,6 @@
 /* verify_fulls.c -- see verify_parts.h. */
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "common/base/text.h"
 #include "common/sys/file.h"
@@ -64,6 +65,26 @@ find_bad(const struct reading *r, enum vault_finding_kind kind, const char *why)
     verify_find(r->y, kind, full->number, "'fulls/%s': %s", vault_full_name(full, name), why);
 }
 
+/* The full before this one is not here.  Its number is not known, only which ones are free. */
+static void
+find_gap(const struct reading *r, const struct id *missing)
+{
+    char name[VAULT_FULL_NAME_SIZE], id[ID_TEXT_SIZE], to[32] = "";
+    const struct vault_full *full = &r->full->full;
+    uint64_t first = r->before == NULL ? 1 : r->before->number + 1;
+
+    if (first >= full->number || id_is_zero(missing)) {
+        find_bad(r, VAULT_BROKEN_CHAIN, "the full that it says came before it is not the one here");
+        return;
+    }
+    if (first + 1 < full->number)
+        (void)snprintf(to, sizeof to, " to %" PRIu64, full->number - 1);
+    verify_find(r->y, VAULT_BROKEN_CHAIN, first,
+                "'fulls/%s': the full that it says came before it, with the record %s, is not "
+                "here; fulls hit: %" PRIu64 "%s",
+                vault_full_name(full, name), id_text(missing, id), first, to);
+}
+
 static void
 check_chain(const struct reading *r, const struct record_full *record)
 {
@@ -73,7 +94,7 @@ check_chain(const struct reading *r, const struct record_full *record)
     if (r->before != NULL && r->before->number == r->full->full.number)
         find_bad(r, VAULT_BROKEN_CHAIN, "there are two fulls with this number");
     else if (!id_equal(&record->previous, before))
-        find_bad(r, VAULT_BROKEN_CHAIN, "the full that it says came before it is not the one here");
+        find_gap(r, &record->previous);
 }
 
 /* RC_CORRUPT with the reason when the record is not what its place says. */

@@ -395,7 +395,7 @@ swapped_packs_are_found(void **state)
 }
 
 static void
-a_deleted_record_breaks_the_chain(void **state)
+a_deleted_record_breaks_the_chain_and_is_named_by_number(void **state)
 {
     struct world *w = *state;
     struct heard heard;
@@ -403,6 +403,7 @@ a_deleted_record_breaks_the_chain(void **state)
     assert_int_equal(unlink(w->records[0].path), 0);
     struct vault_verify_counts c = verify(w, 0, &heard);
     assert_true(heard.kinds[VAULT_BROKEN_CHAIN] >= 1);
+    assert_non_null(strstr(heard.text, "fulls hit: 1\n"));
     assert_int_equal(c.unreferenced, LEAVES);
 }
 
@@ -538,7 +539,7 @@ main(void)
         IN_A_WORLD(a_deleted_pack_is_missed),
         IN_A_WORLD(a_truncated_pack_is_found_and_what_is_whole_still_counts),
         IN_A_WORLD(swapped_packs_are_found),
-        IN_A_WORLD(a_deleted_record_breaks_the_chain),
+        IN_A_WORLD(a_deleted_record_breaks_the_chain_and_is_named_by_number),
         IN_A_WORLD(a_stray_file_among_the_records_is_found),
         IN_A_WORLD(an_index_that_lies_is_found),
         IN_A_WORLD(what_another_pack_holds_whole_is_not_lost),
