@@ -8,6 +8,13 @@ foreach(lives controller/backup controller/state agent/agent)
                  SOURCES trust/common/campaign_file_operations.c trust/${storey}/lives_${name}.c ${FAULT_IO}
                  USES ${storey}_parts agent_parts PkgConfig::CMOCKA)
 endforeach()
+
+add_campaign(bit_rot
+             SOURCES trust/controller/campaign_bit_rot.c trust/controller/rotten.c trust/controller/rotten_change.c
+                     ${FAULT_IO}
+             USES controller_parts agent_parts PkgConfig::CMOCKA)
+# Of the release build: two hundred thousand verifications.
+add_dependencies(programs campaign.bit_rot)
 add_campaign(power SOURCES trust/controller/campaign_power.c trust/controller/power_vault.c
                      trust/controller/power_catalogue.c trust/controller/power_state.c
                      trust/controller/power_memory.c trust/controller/power_restore.c
