@@ -10,7 +10,8 @@ enum { BLOCK_OVERHEAD = 16 };
 
 struct allowance {
     size_t left;
-    bool refused;
+    bool refused; /* the message would take more than it may */
+    bool failed;  /* ours is the want: the message may be a good one */
 };
 
 static void *
@@ -23,7 +24,9 @@ take(void *data, size_t size)
         return NULL;
     }
     allowance->left -= size + BLOCK_OVERHEAD;
-    return malloc(size);
+    void *block = malloc(size);
+    allowance->failed = allowance->failed || block == NULL;
+    return block;
 }
 
 /* Memory is not handed back to the allowance: protobuf-c keeps nearly all of it until the end. */
@@ -49,6 +52,8 @@ message_unpack(const ProtobufCMessageDescriptor *type, struct span bytes, Protob
         return error_set(e, RC_PROTOCOL, "%s of %zu bytes would take more than %u in memory",
                          type->short_name, bytes.len, LIMIT_CONTROL_MEMORY);
     }
+    if (m == NULL && allowance.failed)
+        return error_set(e, RC_NO_MEMORY, "%s of %zu bytes", type->short_name, bytes.len);
     if (m == NULL)
         return error_set(e, RC_PROTOCOL, "%zu bytes are no %s", bytes.len, type->short_name);
     *out = m;
