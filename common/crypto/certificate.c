@@ -114,8 +114,10 @@ text_of(BIO *bio, bool written, char **pem, struct error *e)
     long len = written ? BIO_get_mem_data(bio, &data) : 0;
     char *copy = len <= 0 ? NULL : strndup(data, (size_t)len);
     BIO_free(bio);
-    if (copy == NULL)
+    if (len <= 0)
         return algorithms_failed(e, "write PEM");
+    if (copy == NULL)
+        return error_set(e, RC_NO_MEMORY, "PEM of %ld bytes", len);
     *pem = copy;
     return RC_OK;
 }

@@ -61,8 +61,10 @@ keys_to_pem(const struct keys_private *k, char **pem, struct error *e)
     long len = bio == NULL ? 0 : BIO_get_mem_data(bio, &data);
     char *copy = len <= 0 ? NULL : strndup(data, (size_t)len);
     BIO_free(bio);
-    if (copy == NULL)
+    if (len <= 0)
         return algorithms_failed(e, "write a private key as PEM");
+    if (copy == NULL)
+        return error_set(e, RC_NO_MEMORY, "a private key as PEM");
     *pem = copy;
     return RC_OK;
 }
