@@ -39,12 +39,11 @@ live(void **state)
     const struct sweep_case *c = *state;
     struct sweep_world *w = c->world;
     struct error e = ERROR_INIT;
-    c->life->prepare(w);
     size_t open_before = vault_kit_count("/proc/self", "fd");
+    c->life->prepare(w);
     c->fault->arm(c->fault->ctx);
     enum rc rc = c->life->live(w, &e);
     c->fault->disarm(w);
-    assert_int_equal(vault_kit_count("/proc/self", "fd"), open_before);
     w->rc = rc;
     (void)snprintf(w->text, sizeof w->text, "%s", e.text);
     w->ended = true;
@@ -54,6 +53,7 @@ live(void **state)
         assert_true(e.text[0] != '\0');
     if (c->life->leave != NULL)
         c->life->leave();
+    assert_int_equal(vault_kit_count("/proc/self", "fd"), open_before);
 }
 
 static void

@@ -15,6 +15,22 @@ add_campaign(bit_rot
              USES controller_parts agent_parts PkgConfig::CMOCKA)
 # Of the release build: two hundred thousand verifications.
 add_dependencies(programs campaign.bit_rot)
+
+add_campaign(operations SOURCES trust/controller/campaign_operations.c USES controller_parts)
+
+# The linker sends every allocation of ours past alloc_fault.c; leaks are the sanitizer's to find.
+if(SANITIZE MATCHES "address")
+    foreach(lives controller/words controller/backup controller/state agent/agent)
+        get_filename_component(storey ${lives} DIRECTORY)
+        get_filename_component(name ${lives} NAME)
+        add_campaign(allocations_${name}
+                     SOURCES trust/common/campaign_allocations.c trust/${storey}/lives_${name}.c
+                     USES ${storey}_parts cli_parts agent_parts PkgConfig::CMOCKA)
+        foreach(call malloc calloc realloc reallocarray strdup strndup asprintf pthread_create)
+            target_link_options(campaign.allocations_${name} PRIVATE -Wl,--wrap=${call})
+        endforeach()
+    endforeach()
+endif()
 add_campaign(power SOURCES trust/controller/campaign_power.c trust/controller/power_vault.c
                      trust/controller/power_catalogue.c trust/controller/power_state.c
                      trust/controller/power_memory.c trust/controller/power_restore.c

@@ -1,10 +1,12 @@
 /* rotten_change.c -- what happens to files of the sample vault.  See rotten.h. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
 
 #include "common/sys/file.h"
 #include "controller/vault/vault_parts.h"
+#include "tests/support/check.h"
 #include "tests/trust/controller/rotten.h"
 
 enum { FULL_PATH = 2 * ROTTEN_PATH };
@@ -12,10 +14,8 @@ enum { FULL_PATH = 2 * ROTTEN_PATH };
 static void
 must(bool done, const char *what)
 {
-    if (!done) {
-        perror(what);
-        abort();
-    }
+    if (!done)
+        fail_msg("'%s': %s", what, strerror(errno));
 }
 
 /* Part of a file, there already, as it should be or as somebody else's bytes. */
