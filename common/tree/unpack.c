@@ -50,6 +50,7 @@ unpack_complain(struct unpack_job *job, const struct error *e)
         UNPACK_COUNT(job, failed, 1);
     job->complained = true;
     job->complaints++;
+    job->starved = job->starved || e->code == RC_NO_MEMORY;
     unpack_mention(job, e);
 }
 
@@ -265,8 +266,8 @@ finish(struct unpack_job *job, struct error *e)
         return error_errno(e, "write what was restored to the disk");
     uint64_t failed = atomic_load_explicit(&job->options->counts->failed, memory_order_relaxed);
     if (failed > 0)
-        return error_set(e, RC_IO, "%ju items could not be restored as they were",
-                         (uintmax_t)failed);
+        return error_set(e, job->starved ? RC_NO_MEMORY : RC_IO,
+                         "%ju items could not be restored as they were", (uintmax_t)failed);
     return RC_OK;
 }
 

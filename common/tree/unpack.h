@@ -55,7 +55,7 @@ struct unpack_options {
  * goes directly into the target, whose own mode and owner stay; a file goes under its own name.
  * An item that fails, also one whose blobs are missing or damaged, is reported and counted, and the
  * rest goes on.  RC_NO_SPACE, RC_NO_MEMORY, RC_CANCELLED and a source that does not answer end it.
- * RC_OK only when nothing failed.
+ * RC_OK only when nothing failed; RC_NO_MEMORY also when only a detail of an item was lost for want of it.
  */
 enum rc unpack(struct blob_source *source, const struct node_entry *entry, int target,
                const struct unpack_options *options, struct error *e);

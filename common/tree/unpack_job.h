@@ -25,6 +25,7 @@ struct unpack_job {
     bool source_failed; /* the store does not answer: going on would only repeat that */
     bool ended;         /* a failure that ends the restore is on its way up */
     bool complained;    /* the item at hand is counted as failed already */
+    bool starved;       /* one of the complaints was for want of memory */
     unsigned complaints;
     unsigned depth;
     struct buffer path; /* of the item at hand, relative to the target, NUL behind it */
