@@ -16,6 +16,10 @@ add_campaign(bit_rot
 # Of the release build: two hundred thousand verifications.
 add_dependencies(programs campaign.bit_rot)
 
+add_campaign(random_trees SOURCES trust/controller/campaign_random_trees.c trust/controller/random_tree.c
+             USES controller_parts agent_parts PkgConfig::CMOCKA)
+add_campaign(restore_race SOURCES trust/controller/campaign_restore_race.c
+             USES controller_parts agent_parts PkgConfig::CMOCKA)
 add_campaign(operations SOURCES trust/controller/campaign_operations.c USES controller_parts)
 
 # The linker sends every allocation of ours past alloc_fault.c; leaks are the sanitizer's to find.
