@@ -9,6 +9,7 @@
 #include "common/base/log.h"
 #include "common/base/text.h"
 #include "common/sys/file.h"
+#include "controller/daemon/audit_log.h"
 #include "controller/daemon/daemon.h"
 #include "controller/daemon/init.h"
 #include "controller/daemon/paper.h"
@@ -26,6 +27,7 @@ static const char usage[] =
     "       koffer-controller rebuild [--config FILE]\n"
     "       koffer-controller key show [--config FILE]\n"
     "       koffer-controller key verify-paper [--config FILE] [--key-file FILE]\n"
+    "       koffer-controller audit verify [--config FILE]\n"
     "       koffer-controller --version | --help\n";
 
 struct options {
@@ -181,6 +183,19 @@ key_verify(const struct settings *s, const struct options *o, struct error *e)
     return paper_verify(s, o->key_file, e);
 }
 
+static enum rc
+check_audit(const struct settings *s, const struct options *o, struct error *e)
+{
+    bool whole = false;
+    (void)o;
+    TRY(audit_log_verify(s, &whole, e));
+    return whole
+               ? RC_OK
+               : error_set(e, RC_CORRUPT,
+                           "the audit log is not what was written: keep it as it is, compare with "
+                           "the heads in the system log ('audit head')");
+}
+
 static int
 finish(enum rc rc, const struct error *e)
 {
@@ -225,6 +240,8 @@ main(int argc, char *argv[])
         return finish(run_on(path, &o, key_show, &e), &e);
     if (text_equal(what, "verify-paper"))
         return finish(run_on(path, &o, key_verify, &e), &e);
+    if (text_equal(verb, "audit") && optind + 2 == argc && text_equal(argv[optind + 1], "verify"))
+        return finish(run_on(path, &o, check_audit, &e), &e);
     (void)fputs(usage, stderr);
     return EXIT_USAGE;
 }

@@ -25,6 +25,8 @@ static const struct {
     VERB(AGENT_LIST, empty, api_agent_list),
     VERB(OPERATOR_ADD, name_request, api_operator_add),
     VERB(OPERATOR_LIST, empty, api_operator_list),
+    VERB(AUDIT_SHOW, audit_request, api_audit_show),
+    VERB(AUDIT_VERIFY, empty, api_audit_verify),
     VERB(AGENT_REVOKE, name_request, api_agent_revoke),
     VERB(OPERATOR_REVOKE, name_request, api_operator_revoke),
     VERB(OPERATOR_ROLE, name_request, api_operator_role),
@@ -232,15 +234,16 @@ check_authority(const struct api_call *call, uint16_t type, api_object *object, 
 }
 
 static enum rc
-answer(struct api *a, const struct hub_event *event, struct api_call *call, struct error *e)
+answer(struct api *a, const struct hub_event *event, struct api_call *call,
+       ProtobufCMessage **request, struct error *e)
 {
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
         if (verbs[i].type != event->frame.type)
             continue;
-        CLEANUP(message_freep) ProtobufCMessage *request = NULL;
-        TRY(message_unpack(verbs[i].request, event->frame.body, &request, e));
-        call->request = request;
+        TRY(message_unpack(verbs[i].request, event->frame.body, request, e));
+        call->request = *request;
         TRY(check_authority(call, event->frame.type, verbs[i].object, e));
+        TRY(api_audit_before(call, event, e));
         TRY(verbs[i].verb(call, e));
         return fleet_reply(a->options.hub, event, call->reply, e);
     }
@@ -260,6 +263,7 @@ api_event(struct api *a, const struct hub_event *event)
     if (event->kind != HUB_FRAME || (event->frame.flags & FRAME_REPLY) != 0)
         return;
     CLEANUP(arena_freep) struct arena *arena = arena_new(API_ARENA);
+    CLEANUP(message_freep) ProtobufCMessage *request = NULL;
     struct api_call call = {
         .api = a,
         .arena = arena,
@@ -271,8 +275,9 @@ api_event(struct api *a, const struct hub_event *event)
     enum rc rc =
         arena == NULL ? error_set(&e, RC_NO_MEMORY, "request") : identify(a, event, &call.role, &e);
     if (rc == RC_OK)
-        rc = answer(a, event, &call, &e);
+        rc = answer(a, event, &call, &request, &e);
     if (rc != RC_OK) {
+        api_audit_after(&call, event, &e);
         log_info("request refused", LOG_TEXT("who", call.who), LOG_U64("type", event->frame.type),
                  LOG_TEXT("why", e.text));
         fleet_refuse(a->options.hub, event, &e, call.remedy);

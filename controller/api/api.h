@@ -9,6 +9,7 @@
 #ifndef CONTROLLER_API_API_H
 #define CONTROLLER_API_API_H
 
+#include "controller/audit/audit.h"
 #include "controller/cycle/cycle.h"
 #include "controller/restore/jobs.h"
 
@@ -21,6 +22,8 @@ struct api_options {
     struct fleet *fleet;
     struct cycle_runner *cycles;
     struct jobs *jobs;
+    struct audit *audit;
+    const struct keys_public *signing;  /* the controller's, for the heads of the audit log */
     const struct keys_private *custody; /* NULL: none here */
     const struct keys_private *signer;  /* of envelopes */
     struct roster *roster;

@@ -57,6 +57,9 @@ static const char *const migrations[] = {
     /* 6: a certificate that was renewed and not used yet: the old one counts until then */
     ("ALTER TABLE peer ADD COLUMN renewed BLOB;"
      "ALTER TABLE peer ADD COLUMN renewed_until INTEGER NOT NULL DEFAULT 0;"),
+    /* 7: the audit log's newest signed head */
+    "CREATE TABLE audit_head (one INTEGER PRIMARY KEY CHECK (one = 1), sequence INTEGER NOT NULL,"
+    " hash BLOB NOT NULL);",
 };
 enum { NEWEST = sizeof migrations / sizeof *migrations };
 

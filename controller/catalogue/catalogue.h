@@ -216,4 +216,11 @@ catalogue_strangers(struct catalogue *c, catalogue_host_visit *visit, void *ctx,
 enum rc catalogue_chain(struct catalogue *c, const char *host, uint64_t *sequence, struct id *name,
                         struct error *e);
 
+/* ---- the audit log's newest signed head (catalogue_audit.c); sequence 0: none */
+
+enum rc
+catalogue_audit_head(struct catalogue *c, uint64_t *sequence, struct id *hash, struct error *e);
+enum rc catalogue_audit_head_set(struct catalogue *c, uint64_t sequence, const struct id *hash,
+                                 struct error *e);
+
 #endif

@@ -83,7 +83,7 @@ extern const struct cli_option cli_global_options[];
 const struct cli_command *cli_next_command(const struct cli_command *after);
 extern const struct cli_command cli_agent_commands[], cli_cycle_commands[], cli_full_commands[],
     cli_key_commands[], cli_operator_commands[], cli_restore_commands[], cli_source_commands[],
-    cli_status_commands[], cli_vault_commands[], cli_own_commands[];
+    cli_status_commands[], cli_vault_commands[], cli_audit_commands[], cli_own_commands[];
 
 /* ---- parsing (cli_parse.c) */
 

@@ -4,7 +4,7 @@
 static const struct cli_command *const lists[] = {
     cli_status_commands, cli_agent_commands, cli_operator_commands, cli_source_commands,
     cli_cycle_commands,  cli_full_commands,  cli_restore_commands,  cli_key_commands,
-    cli_vault_commands,  cli_own_commands,
+    cli_vault_commands,  cli_audit_commands, cli_own_commands,
 };
 
 const struct cli_option cli_global_options[] = {

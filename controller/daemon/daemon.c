@@ -10,6 +10,8 @@
 #include "common/base/log.h"
 #include "common/sys/file.h"
 #include "controller/api/api.h"
+#include "controller/authority/authority.h"
+#include "controller/daemon/audit_log.h"
 #include "controller/daemon/paper.h"
 #include "controller/daemon/store.h"
 #include "controller/fleet/enroll.h"
@@ -23,6 +25,8 @@ struct daemon {
     struct tls_identity identity;
     struct vault *vault;
     struct catalogue *catalogue;
+    struct audit *audit;
+    struct mono sign_next; /* the audit log's next head */
     struct hub *hub;
     struct mailbox *mailbox;
     struct data *data;
@@ -146,9 +150,43 @@ static const char *
 own_problem(void *ctx)
 {
     struct daemon *d = ctx;
+    if (audit_problem(d->audit)[0] != '\0') {
+        (void)snprintf(d->problem, sizeof d->problem,
+                       "the audit log was cut or damaged: %.120s; see 'koffer audit verify'",
+                       audit_problem(d->audit));
+        return d->problem;
+    }
     if (paper_problem(d->store.roster, d->problem)[0] == '\0')
         (void)store_problem(&d->store, clock_wall(), d->problem, sizeof d->problem);
     return d->problem;
+}
+
+/* ---- the audit log */
+
+static void
+sign_audit(struct daemon *d)
+{
+    d->sign_next = clock_after_ms(clock_mono(), INT64_C(1000) * AUDIT_SIGN_SECONDS);
+    audit_log_sign(d->audit, d->catalogue);
+}
+
+static void
+record_refusal(struct daemon *d, const struct hub_event *event, const struct error *why)
+{
+    char number[AUTHORITY_VERB_SIZE];
+    audit_refused(d->audit, &(struct audit_entry){
+                                .wall = clock_wall(),
+                                .mono = clock_mono(),
+                                .role = authority_role_name(AUTHORITY_AGENT),
+                                .who = event->tls.identity.name,
+                                .address = event->tls.address,
+                                .verb = event->kind == HUB_UP
+                                            ? "CONNECT"
+                                            : authority_verb_name(AUTHORITY_REQUEST,
+                                                                  event->frame.type, number),
+                                .why = why->text,
+                                .certificate = event->tls.spki,
+                            });
 }
 
 /* ---- opening, in the order of what needs what */
@@ -192,6 +230,7 @@ open_services(struct daemon *d, struct error *e)
     TRY(mailbox_new(wake, d, &d->mailbox, e));
     const struct data_options data = {
         .vault = d->vault,
+        .audit = d->audit,
         .url = s->data_listen,
         .identity = &d->identity,
         .local = d->data_local_url,
@@ -222,6 +261,7 @@ open_services(struct daemon *d, struct error *e)
         .catalogue = d->catalogue,
         .vault = d->vault,
         .mailbox = d->mailbox,
+        .audit = d->audit,
         .ca_key = d->store.ca,
         .identity = &d->identity,
         .url = s->enroll_listen,
@@ -264,6 +304,8 @@ open_fleet(struct daemon *d, struct error *e)
         .fleet = d->fleet,
         .cycles = d->cycles,
         .jobs = d->jobs,
+        .audit = d->audit,
+        .signing = &d->store.signing_public,
         .custody = d->store.custody,
         .signer = d->store.signing,
         .roster = d->store.roster,
@@ -325,6 +367,11 @@ close_all(struct daemon *d)
     fleet_free(d->fleet);
     mailbox_free(d->mailbox);
     hub_close(d->hub);
+    if (d->audit != NULL)
+        audit_log_sign(
+            d->audit,
+            d->catalogue); /* so that little can be taken off unnoticed while we are away */
+    audit_free(d->audit);
     catalogue_close(d->catalogue);
     vault_close(d->vault);
     store_clear(&d->store);
@@ -351,6 +398,8 @@ dispatch(struct daemon *d, const struct hub_event *event)
     if (fleet_event(d->fleet, event, &taken, &e) != RC_OK) {
         log_error(&e, "agent refused", LOG_TEXT("agent", event->tls.identity.name),
                   LOG_TEXT("address", event->tls.address));
+        if (e.code == RC_DENIED)
+            record_refusal(d, event, &e);
         if (event->kind == HUB_FRAME)
             fleet_refuse(d->hub, event, &e, "");
         /* Also when its hello failed for a reason that may pass: it says hello only when it connects. */
@@ -377,6 +426,8 @@ loop(struct daemon *d, struct error *e)
             cycle_tick(d->cycles);
             enroll_tick(d->enroll);
             jobs_tick(d->jobs, clock_mono());
+            if (clock_ms_until(d->sign_next, clock_mono()) == 0)
+                sign_audit(d);
             next_tick = clock_after_ms(clock_mono(), TICK_MS);
         }
     }
@@ -405,6 +456,8 @@ daemon_run(const struct settings *settings, struct error *e)
         rc = tls_start(e);
     if (rc == RC_OK)
         rc = open_stores(&d, e);
+    if (rc == RC_OK)
+        rc = audit_log_open(settings, &d.store, d.catalogue, &d.audit, e);
     if (rc == RC_OK)
         rc = open_urls(&d, e);
     if (rc == RC_OK)

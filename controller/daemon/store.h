@@ -9,6 +9,7 @@
  *     recipients, sheets-verified    who fulls are sealed to (controller/custody/roster.h)
  *     catalogue.db           SQLite
  *     unfinished             while init makes the files above; whatever is beside it is removed by the next init
+ *     audit/                 the audit log (docs/formats/audit.md)
  *
  * Layer: controller.
  */

@@ -398,6 +398,25 @@ serve(struct service *s, struct error *e)
 }
 
 static void
+record_refusal(struct service *s, const struct error *why)
+{
+    const struct tls_peer *peer = stream_peer(s->stream);
+    char object[AUDIT_OBJECT_MAX + 1];
+    (void)snprintf(object, sizeof object, "job %llu", (unsigned long long)s->job.job);
+    audit_refused(s->data->options.audit, &(struct audit_entry){
+                                              .wall = clock_wall(),
+                                              .mono = clock_mono(),
+                                              .role = certificate_role_name(peer->identity.role),
+                                              .who = peer->identity.name,
+                                              .address = peer->address,
+                                              .verb = "DATA",
+                                              .object = s->job.job != 0 ? object : "",
+                                              .why = why->text,
+                                              .certificate = peer->spki,
+                                          });
+}
+
+static void
 accepted(void *ctx, struct stream *stream)
 {
     struct error e = ERROR_INIT;
@@ -414,6 +433,8 @@ accepted(void *ctx, struct stream *stream)
                   LOG_TEXT("address", stream_peer(stream)->address), LOG_U64("job", s.job.job));
         stream_fail(stream, &e);
     }
+    if (rc == RC_DENIED)
+        record_refusal(&s, &e);
     unclaim(&s);
     vault_session_free(s.session);
     data_reach_free(s.reach);

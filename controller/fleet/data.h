@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "common/base/id.h"
+#include "controller/audit/audit.h"
 #include "controller/vault/vault.h"
 #include "proto/stream.h"
 
@@ -29,7 +30,8 @@ enum data_direction { DATA_CAPTURE, DATA_RESTORE };
 
 struct data;
 struct data_options {
-    struct vault *vault; /* borrowed */
+    struct vault *vault; /* borrowed, as the next */
+    struct audit *audit;
     const char *url;
     const struct tls_identity *identity;
     const char *local; /* ipc:///path for root's restores; NULL: none */

@@ -38,6 +38,7 @@ struct question {
     const Koffer__EnrollRequest *request;
     const struct tls_peer *peer;
     char *certificate;
+    bool recorded; /* in the audit log, before the token is burnt */
     bool answered; /* well: counts in server->answering */
     struct keys_public recipients[LIMIT_RECIPIENTS];
     size_t recipient_count;
@@ -129,6 +130,37 @@ issue(struct question *q, enum certificate_role role, struct wall now, struct er
     return RC_OK;
 }
 
+/* Of a refusal best effort, and always RC_OK. */
+static enum rc
+record(struct question *q, enum audit_result result, const char *why, struct error *e)
+{
+    char object[AUDIT_OBJECT_MAX + 1];
+    (void)snprintf(object, sizeof object, "%s %s", q->request->role, q->request->name);
+    const struct audit_entry entry = {
+        .wall = clock_wall(),
+        .mono = clock_mono(),
+        .result = result,
+        .role = authority_role_name(AUTHORITY_ENROLLER),
+        .who = q->request->name,
+        .address = q->peer->address,
+        .verb = "ENROLL",
+        .object = object,
+        .why = why,
+    };
+    if (result != AUDIT_REFUSED)
+        return audit_append(q->server->options.audit, &entry, e);
+    audit_refused(q->server->options.audit, &entry);
+    return RC_OK;
+}
+
+static void
+record_failure(struct question *q)
+{
+    struct error e = ERROR_INIT;
+    if (record(q, q->recorded ? AUDIT_FAILED : AUDIT_REFUSED, q->e.text, &e) != RC_OK)
+        log_error(&e, "a failed enrolment is not in the audit log");
+}
+
 static enum rc
 judge(struct question *q, struct error *e)
 {
@@ -148,6 +180,8 @@ judge(struct question *q, struct error *e)
                                                      .verb = KOFFER__MESSAGE_TYPE__ENROLL,
                                                      .object = AUTHORITY_OWN},
                         e));
+    TRY(record(q, AUDIT_ALLOWED, "", e));
+    q->recorded = true;
     /* Burnt before the certificate is made: a crash in between costs a token, not a second certificate. */
     TRY(catalogue_peer_burn(q->server->options.catalogue, role, q->request->name, &token, now, e));
     return issue(q, role, now, e);
@@ -167,8 +201,10 @@ on_the_loop(void *ctx)
     atomic_fetch_add(&q->server->answering, 1);
     q->rc = judge(q, &q->e);
     q->answered = q->rc == RC_OK;
-    if (!q->answered)
+    if (!q->answered) {
         atomic_fetch_sub(&q->server->answering, 1);
+        record_failure(q);
+    }
     f->count = q->rc == RC_OK ? 0 : f->count + 1;
     f->last = now;
 }

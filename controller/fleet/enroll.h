@@ -4,7 +4,7 @@
  *     enroll_open(server)   after a token was made;  enroll_tick(server)   closes it when none is open any more
  *                                                                          and nobody still reads a certificate
  *
- * A token is burnt, durably, before anything is signed.  After three failures an address waits ten minutes.
+ * The audit log holds an enrolment before its token is burnt, durably, and that before anything is signed.  After three failures an address waits ten minutes.
  *
  * Close the mailbox before enroll_server_free: it waits for streams, and those wait for the loop.
  *
@@ -14,6 +14,7 @@
 #ifndef CONTROLLER_FLEET_ENROLL_H
 #define CONTROLLER_FLEET_ENROLL_H
 
+#include "controller/audit/audit.h"
 #include "controller/catalogue/catalogue.h"
 #include "controller/custody/roster.h"
 #include "controller/fleet/mailbox.h"
@@ -26,6 +27,7 @@ struct enroll_options {
     struct catalogue *catalogue; /* borrowed, as all below */
     struct vault *vault;
     struct mailbox *mailbox;
+    struct audit *audit;
     const struct keys_private *ca_key;
     const struct tls_identity *identity;             /* its .ca is the CA */
     const char *url;                                 /* to listen on */

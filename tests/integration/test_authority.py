@@ -1,4 +1,8 @@
 """Who may do what, over real connections: roles, and certificates that are taken away while they are in use."""
+import contextlib
+import itertools
+import subprocess
+
 import pytest
 
 from hand_agent import HandAgent
@@ -112,3 +116,90 @@ def test_an_agent_cannot_speak_for_anothers_job(here):
     here.cli("cycle", "cancel")
     here.cli("agent", "revoke", "mine")
     here.cli("agent", "revoke", "other")
+
+
+def entries(here, *words):
+    return here.json("audit", "show", *words)["entries"]
+
+
+def test_what_was_done_and_refused_is_in_the_audit_log(here):
+    here.enroll_operator("audited", "viewer")
+    refused(here, "audited", "agent", "add", "evil")
+    here.cli("operator", "revoke", "audited")
+    newest = [(one["who"], one["verb"], one["result"]) for one in entries(here, "--limit", "4")]
+    assert newest == [("root", "OPERATOR_REVOKE", "allowed"), ("audited", "AGENT_ADD", "refused"),
+                      ("audited", "ENROLL", "allowed"), ("root", "OPERATOR_ADD", "allowed")]
+    refusal = entries(here, "--limit", "2")[1]
+    assert refusal["object"] == "evil" and len(refusal["certificate"]) == 64 and "needs admin" in refusal["why"]
+    assert "audited" in here.cli("audit", "show", "--since", "1h", operator="admin-1")
+    refused(here, "viewer-1", "audit", "show")
+
+
+def test_an_agent_that_asks_for_more_is_in_the_audit_log(here):
+    agent = agent_of(here, "curious")
+    with pytest.raises((Refused, Closed)):
+        agent.control.ask("FULL_LIST")
+    newest = entries(here, "--limit", "1")[0]
+    assert (newest["who"], newest["role"], newest["verb"], newest["result"]) == ("curious", "agent", "FULL_LIST", "refused")
+    here.cli("agent", "revoke", "curious")
+
+
+def test_the_audit_log_is_whole_over_restarts_and_says_when_it_was_cut(here):
+    assert here.json("audit", "verify")["whole"]
+    here.stop()
+    offline = here.result("koffer-controller", "audit", "verify", "--config", here.config)
+    assert offline.returncode == 0 and "whole" in offline.stdout, offline
+    files = sorted((here.state / "audit").glob("*.log"))
+    whole = files[-1].read_bytes()
+    files[-1].write_bytes(whole[:-400])                  # the newest records are gone
+    offline = here.result("koffer-controller", "audit", "verify", "--config", here.config)
+    assert offline.returncode == 1 and "first break" in offline.stdout, offline
+    here.start()
+    assert "audit log was cut" in here.cli("status")
+    report = here.try_cli("--json", "audit", "verify")
+    assert report.returncode == 1 and '"whole": false' in report.stdout
+    here.stop()
+    for one in (here.state / "audit").glob("*"):
+        one.unlink()
+    files[-1].write_bytes(whole)                         # put back as it was
+    here.start()
+    assert "audit log was cut" in here.cli("status"), "the catalogue knows the CUT's head"
+
+
+@pytest.fixture
+def small_disk(programs):
+    """A controller whose audit log lies on a file system of 64 KiB."""
+    with Loopback(programs) as running:
+        folder = running.state / "audit"
+        running.stop()
+        for one in folder.glob("*"):
+            one.unlink()
+        (running.state / "catalogue.db").unlink()            # it knows the head of the log that is gone
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k,mode=700", "none", folder], check=True)
+        try:
+            running.start()
+            yield running
+        finally:
+            running.stop()
+            subprocess.run(["umount", folder], check=True)
+
+
+def test_without_room_for_the_audit_log_nothing_weighty_is_done(small_disk):
+    filler = small_disk.state / "audit/filler"
+    small_disk.enroll_operator("before", "viewer")
+    with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+        while file.write(b"x" * 512):
+            pass
+    # The log's last page has room for some records yet.
+    for role in itertools.islice(itertools.cycle(["restore", "operator"]), 40):
+        done = small_disk.try_cli("operator", "role", "before", role)
+        if done.returncode != 0:
+            break
+        acknowledged = role
+    assert done.returncode != 0 and "make room" in done.stderr, done
+    assert small_disk.json("operator", "list")["operators"][0]["role"] == acknowledged
+    assert small_disk.try_cli("operator", "add", "after", "--role", "admin").returncode != 0
+    assert "loopback" in small_disk.cli("status")            # looking is not refused
+    filler.unlink()
+    small_disk.cli("operator", "role", "before", "admin")
+    assert small_disk.json("audit", "verify")["whole"]

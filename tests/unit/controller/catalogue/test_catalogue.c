@@ -95,7 +95,7 @@ version_1_is_lifted_and_loses_nothing(void **state)
     uint64_t newest;
     must_run(k, "DROP TABLE peer; DROP TABLE source; DROP TABLE cycle; DROP TABLE transition;"
                 "DROP TABLE cycle_source; DROP TABLE note; DROP TABLE full; DROP TABLE archive;"
-                "DROP TABLE chain");
+                "DROP TABLE chain; DROP TABLE audit_head");
     must_run(k, version_1);
 
     catalogue_kit_reopen(k);

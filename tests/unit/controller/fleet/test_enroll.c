@@ -24,6 +24,7 @@ static struct world {
     struct roster roster;
     struct tls_identity identity;
     struct mailbox *mailbox;
+    struct audit *audit;
     struct enroll_server *server;
     sem_t woken;
     struct keys_private *tls, *signing, *receiving;
@@ -92,10 +93,16 @@ begin(void **state)
     open_stores();
     make_keys();
     CHECK_OK(mailbox_new(wake, NULL, &w.mailbox, &e), &e);
+    char audit[VAULT_KIT_PATH_SIZE + 8];
+    (void)snprintf(audit, sizeof audit, "%s/audit", w.catalogue->directory);
+    CHECK_OK(
+        audit_open(&(struct audit_options){.directory = audit, .signer = w.signing}, &w.audit, &e),
+        &e);
     const struct enroll_options options = {
         .catalogue = w.catalogue->catalogue,
         .vault = w.vault,
         .mailbox = w.mailbox,
+        .audit = w.audit,
         .ca_key = w.pki.key,
         .identity = &w.identity,
         .url = "tls+tcp://127.0.0.1:0",
@@ -120,6 +127,7 @@ end(void **state)
     mailbox_close(w.mailbox);
     enroll_server_free(w.server);
     mailbox_free(w.mailbox);
+    audit_free(w.audit);
     vault_close(w.vault);
     enroll_result_free(&w.result);
     keys_private_free(w.tls);
