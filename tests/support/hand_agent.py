@@ -9,10 +9,15 @@
 Its archive is one blob without a meaning: the vault looks at hashes and clear headers only, and has no key to look further.
 """
 import hashlib
+import hmac
 import struct
 import time
 
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from peer import Control, Data, Identity, schema, varint
 
@@ -36,15 +41,36 @@ def raw_public(key):
     return key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
 
 
+def hpke_seal(public, secret, info):
+    """RFC 9180, base mode, X25519, HKDF-SHA256, AES-256-GCM -> enc, ciphertext: docs/formats/record.md."""
+    kem, suite = b"KEM\0\x20", b"HPKE\0\x20\0\1\0\2"
+
+    def extract(salt, suite_id, label, ikm):
+        return hmac.digest(salt or bytes(32), b"HPKE-v1" + suite_id + label + ikm, "sha256")
+
+    def expand(prk, suite_id, label, context, size):
+        return HKDFExpand(SHA256(), size, struct.pack(">H", size) + b"HPKE-v1" + suite_id + label + context).derive(prk)
+
+    ephemeral = X25519PrivateKey.generate()
+    enc = raw_public(ephemeral)
+    shared = expand(extract(b"", kem, b"eae_prk", ephemeral.exchange(X25519PublicKey.from_public_bytes(public))), kem,
+                    b"shared_secret", enc + public, 32)
+    context = b"\0" + extract(b"", suite, b"psk_id_hash", b"") + extract(b"", suite, b"info_hash", info)
+    key_of = extract(shared, suite, b"secret", b"")
+    key, nonce = expand(key_of, suite, b"key", context, 32), expand(key_of, suite, b"base_nonce", context, 12)
+    return enc, AESGCM(key).encrypt(nonce, secret, None)
+
+
 def archive_record(vault, host, source, cycle, sequence, previous, root, signer, recipients, kind="files", started=None,
                    finished=None, counts=(1, 1, 0, 100, 0, 0, 0), state=1):
-    """docs/formats/record.md.  The root's key is nonsense: who restores finds that out."""
+    """docs/formats/record.md.  The root's key is nonsense, but sealed as it should be: a restore comes as far as the root."""
     now = time.time_ns()
     text = b"".join(varint(len(one)) + one for one in (host.encode(), source.encode(), kind.encode()))
     data = b"KFAR" + struct.pack("<HH", 1, 0) + vault + text + struct.pack("<QQ", cycle, sequence) + previous
     data += struct.pack("<qqB7Q", now if started is None else started, now if finished is None else finished, state, *counts)
     data += b"a test's domain\0" + root + struct.pack("<H", len(recipients))
-    data += b"".join(hashlib.sha256(key).digest() + bytes(80) for key in recipients)
+    info = b"koffer/1/root" + vault + root
+    data += b"".join(hashlib.sha256(key).digest() + b"".join(hpke_seal(key, bytes(32), info)) for key in recipients)
     data += raw_public(signer)
     return data + signer.sign(b"koffer/1/archive" + hashlib.sha256(data).digest())
 
@@ -53,7 +79,7 @@ class HandAgent:
     def __init__(self, here, name, sources=("data",), identity=None):
         self.here, self.name, self.sources = here, name, sources
         self.identity = identity or Identity.of_agent(here.agent(name))
-        self.signing = private(here.agent(name) / "keys/signing.key")
+        self.signing = private(here.secrets(name) / "keys/signing.key")
         self.control = Control.dial(here.control, self.identity)
         self.on, self.orders = {}, []
         self.root, self.blob = blob(name)
@@ -121,7 +147,8 @@ class HandAgent:
         return archive_record(**{**fields, **other})
 
     def seal(self, order):
-        return {"record": self.record(order)}
+        self.sealed = self.record(order)
+        return {"record": self.sealed}
 
     def release(self, _):
         return {}
