@@ -301,6 +301,8 @@ look_at_own(struct survey *s, struct error *e)
     char vault[VAULT_PROBLEM_SIZE];
     if (vault_problem(o->vault, vault)[0] != '\0')
         TRY(api_push(call, &s->problems.list, api_text(call, vault), e));
+    if (cycle_vault_problem(o->cycles)[0] != '\0')
+        TRY(api_push(call, &s->problems.list, api_text(call, cycle_vault_problem(o->cycles)), e));
     if (problem[0] == '\0')
         return RC_OK;
     return api_push(call, &s->problems.list, arena_printf(call->arena, "%s", problem), e);

@@ -112,6 +112,11 @@ enum rc cycle_start(struct cycle_runner *r, const char *const *selection, size_t
 enum rc cycle_cancel(struct cycle_runner *r, uint64_t number, uint64_t *cancelled, struct error *e);
 void cycle_tick(struct cycle_runner *r);
 enum rc cycle_recover(struct cycle_runner *r, struct error *e);
+/*
+ * What cycle_recover found in the vault that is not what was committed: a record gone, another in its place, or one
+ * that this controller never signed.  "" when nothing; as long as the runner.
+ */
+const char *cycle_vault_problem(const struct cycle_runner *r);
 /* The running cycle, or NULL. */
 const struct cycle *cycle_running(const struct cycle_runner *r);
 const char *cycle_source_state_name(enum cycle_source_state state);

@@ -14,6 +14,7 @@ struct cycle_runner {
     pthread_t worker;        /* valid while running->working */
     struct cycle_work *work; /* the worker's, while running->working */
     uint64_t doubts;         /* of the vault, when the cycle began that was committed last */
+    char vault_problem[256]; /* the first that cycle_recover found */
     _Atomic(bool) stop;      /* the controller ends: a verification need not go on */
 };
 

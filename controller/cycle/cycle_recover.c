@@ -1,6 +1,9 @@
 /* cycle_recover.c -- after a start: what became of the cycles that an earlier controller left. */
+#include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/base/log.h"
 #include "common/base/text.h"
@@ -29,6 +32,61 @@ collect(void *ctx, const struct catalogue_cycle *cy, struct error *e)
     return RC_OK;
 }
 
+/* The vault's storage is not trusted: what it lost, or brings forth, is said aloud and not only listed otherwise. */
+static void PRINTF_LIKE(2, 3) raise_alarm(struct cycle_runner *r, const char *fmt, ...)
+{
+    char text[sizeof r->vault_problem];
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    log_warning("the vault is not as it was left", LOG_TEXT("what", text));
+    if (r->vault_problem[0] == '\0')
+        memcpy(r->vault_problem, text, sizeof text);
+}
+
+const char *
+cycle_vault_problem(const struct cycle_runner *r)
+{
+    return r->vault_problem;
+}
+
+/* Anybody who can write into the vault can sign a record, with a key of his own. */
+static enum rc
+check_signer(const struct cycle_runner *r, struct span record, bool *ours, struct error *e)
+{
+    CLEANUP(arena_freep) struct arena *arena = arena_new(4 * (size_t)LIMIT_RECORD);
+    struct record_full full;
+    struct keys_public own;
+    *ours = true;
+    if (r->options.signer == NULL)
+        return RC_OK;
+    if (arena == NULL)
+        return error_set(e, RC_NO_MEMORY, "record");
+    TRY(keys_public_of(r->options.signer, &own, e));
+    TRY(record_decode_full(record, arena, &full, e));
+    *ours = memcmp(own.bytes, full.signing_key.bytes, KEYS_PUBLIC_SIZE) == 0;
+    return RC_OK;
+}
+
+static enum rc
+remember_if_ours(struct cycle_runner *r, uint64_t number, struct span record, struct error *e)
+{
+    bool ours;
+    TRY(check_signer(r, record, &ours, e));
+    if (!ours) {
+        raise_alarm(r,
+                    "full %" PRIu64
+                    " is signed by another key than this controller's: it was put into "
+                    "the vault by somebody else, and is left out of the lists",
+                    number);
+        return RC_OK;
+    }
+    TRY(cycle_seal_remember(r, record, e));
+    log_info("full read from the vault into the catalogue", LOG_U64("full", number));
+    return RC_OK;
+}
+
 /* A record that is damaged is for `vault verify` to report; it must not keep the controller from starting. */
 static enum rc
 learn_full(struct cycle_runner *r, uint64_t number, struct error *e)
@@ -40,17 +98,16 @@ learn_full(struct cycle_runner *r, uint64_t number, struct error *e)
         return RC_OK;
     enum rc rc = vault_read_full(r->options.vault, number, &record, e);
     if (rc == RC_OK)
-        rc = cycle_seal_remember(r, buffer_span(&record), e);
+        rc = remember_if_ours(r, number, buffer_span(&record), e);
     if (rc == RC_CORRUPT || rc == RC_UNSUPPORTED || rc == RC_INVALID) {
         log_error(e, "a full cannot be read and is left out of the lists", LOG_U64("full", number));
         return RC_OK;
     }
-    if (rc == RC_OK)
-        log_info("full read from the vault into the catalogue", LOG_U64("full", number));
     return rc;
 }
 
 struct comparison {
+    struct cycle_runner *runner;
     const struct vault_full *fulls; /* of the vault, ascending */
     size_t count;
     uint64_t *gone; /* of the catalogue only */
@@ -69,7 +126,13 @@ compare(void *ctx, const struct catalogue_full *f, struct error *e)
 {
     struct comparison *c = ctx;
     const struct vault_full key = {.number = f->number};
-    if (c->count > 0 && bsearch(&key, c->fulls, c->count, sizeof key, by_number) != NULL)
+    const struct vault_full *there =
+        c->count == 0 ? NULL : bsearch(&key, c->fulls, c->count, sizeof key, by_number);
+    if (there != NULL && !id_equal(&there->name, &f->record))
+        raise_alarm(c->runner,
+                    "full %" PRIu64 " in the vault is another than the one that was committed",
+                    f->number);
+    if (there != NULL)
         return RC_OK;
     uint64_t *grown = reallocarray(c->gone, c->gone_count + 1, sizeof *grown);
     if (grown == NULL)
@@ -86,8 +149,11 @@ forget_fulls(struct cycle_runner *r, struct comparison *c, struct error *e)
     struct catalogue *catalogue = r->options.catalogue;
     TRY(catalogue_full_each(catalogue, 0, UINT32_MAX, true, compare, c, e));
     for (size_t i = 0; i < c->gone_count; i++) {
-        log_warning("a full is not in the vault any more: it is listed no longer",
-                    LOG_U64("full", c->gone[i]));
+        raise_alarm(r,
+                    "full %" PRIu64
+                    " was committed and is not in the vault any more: was an older copy "
+                    "put in its place?",
+                    c->gone[i]);
         TRY(catalogue_full_forget(catalogue, c->gone[i], e));
     }
     return RC_OK;
@@ -98,7 +164,7 @@ static enum rc
 learn_fulls(struct cycle_runner *r, struct error *e)
 {
     CLEANUP(own_freep) struct vault_full *fulls = NULL;
-    struct comparison c = {0};
+    struct comparison c = {.runner = r};
     TRY(vault_fulls(r->options.vault, &fulls, &c.count, e));
     for (size_t i = 0; i < c.count; i++)
         TRY(learn_full(r, fulls[i].number, e));

@@ -170,6 +170,26 @@ sign_audit(struct daemon *d)
     audit_log_sign(d->audit, d->catalogue);
 }
 
+/* Status forgets it with the next start; the audit log does not. */
+static enum rc
+record_vault_problem(struct daemon *d, struct error *e)
+{
+    const char *problem = cycle_vault_problem(d->cycles);
+    if (problem[0] == '\0')
+        return RC_OK;
+    return audit_append(d->audit,
+                        &(struct audit_entry){
+                            .wall = clock_wall(),
+                            .mono = clock_mono(),
+                            .result = AUDIT_FAILED,
+                            .role = "controller",
+                            .who = "controller",
+                            .verb = "VAULT",
+                            .why = problem,
+                        },
+                        e);
+}
+
 static void
 record_refusal(struct daemon *d, const struct hub_event *event, const struct error *why)
 {
@@ -464,6 +484,8 @@ daemon_run(const struct settings *settings, struct error *e)
         rc = open_services(&d, e);
     if (rc == RC_OK)
         rc = cycle_recover(d.cycles, e);
+    if (rc == RC_OK)
+        rc = record_vault_problem(&d, e);
     if (rc == RC_OK)
         rc = open_fleet(&d, e);
     if (rc == RC_OK)

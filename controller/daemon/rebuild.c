@@ -37,15 +37,18 @@ move_aside(int state, char folder[static PATH_SIZE], bool *moved, struct error *
 
 /* What every start of the controller does, and no more. */
 static enum rc
-learn(const struct settings *s, struct vault *v, struct error *e)
+learn(const struct settings *s, const struct store *store, struct vault *v, struct error *e)
 {
     CLEANUP(catalogue_closep) struct catalogue *c = NULL;
     struct cycle_runner *runner;
     char path[PATH_SIZE];
     (void)snprintf(path, sizeof path, "%s/catalogue.db", s->state);
     TRY(catalogue_open(path, &c, e));
-    TRY(cycle_runner_new(&(struct cycle_options){.catalogue = c, .vault = v}, &runner, e));
+    TRY(cycle_runner_new(
+        &(struct cycle_options){.catalogue = c, .vault = v, .signer = store->signing}, &runner, e));
     enum rc rc = cycle_recover(runner, e);
+    if (rc == RC_OK && cycle_vault_problem(runner)[0] != '\0')
+        (void)printf("beware: %s\n", cycle_vault_problem(runner));
     cycle_runner_free(runner);
     return rc;
 }
@@ -67,7 +70,7 @@ rebuild_run(const struct settings *s, struct error *e)
     TRY_IN(move_aside(state, folder, &moved, e), e, "state directory '%s'", s->state);
     if (moved)
         (void)printf("moved the old catalogue to %s/%s\n", s->state, folder);
-    TRY(learn(s, vault, e));
+    TRY(learn(s, &store, vault, e));
     (void)printf("made a new catalogue from the vault; see 'koffer full list' when the controller "
                  "runs\n");
     (void)printf("agents and operators must enrol again: 'koffer agent add NAME' makes a token; "

@@ -29,7 +29,8 @@ begin(void **state)
     CHECK_OK(vault_create(path, false, &id, &e), &e);
     CHECK_OK(vault_open(path, &(struct vault_options){0}, &w.vault, &e), &e);
     vault_kit_begin(&w.signers);
-    const struct cycle_options options = {.catalogue = w.kit->catalogue, .vault = w.vault};
+    const struct cycle_options options = {
+        .catalogue = w.kit->catalogue, .vault = w.vault, .signer = w.signers.controller};
     CHECK_OK(cycle_runner_new(&options, &w.runner, &e), &e);
     return 0;
 }
@@ -61,6 +62,17 @@ commit_full(uint64_t number)
     CHECK_OK(vault_session_flush(s, &e), &e);
     vault_kit_record(&w.signers, vault_id(w.vault), number, &none, &root, &record);
     CHECK_OK(vault_commit_full(w.vault, buffer_span(&record), &name, &e), &e);
+}
+
+/* What may be in the vault's storage, whoever put it there. */
+static void
+forge_full(uint64_t number)
+{
+    struct vault_kit own = w.signers;
+    vault_kit_begin(&w.signers);
+    commit_full(number);
+    vault_kit_end(&w.signers);
+    w.signers = own;
 }
 
 static void
@@ -243,6 +255,7 @@ full_that_the_vault_lost_is_listed_no_longer(void **state)
     recover();
     CHECK_OK(catalogue_full_newest(w.kit->catalogue, &newest, &e), &e);
     assert_int_equal(newest, 0);
+    assert_non_null(strstr(cycle_vault_problem(w.runner), "not in the vault any more"));
     /* The agent has the receipt: its numbers go on. */
     CHECK_OK(catalogue_chain(w.kit->catalogue, "mail", &sequence, &name, &e), &e);
     assert_int_equal(sequence, 1);
@@ -261,6 +274,35 @@ damaged_record_does_not_stop_the_controller(void **state)
     assert_int_equal(newest, 0);
 }
 
+static bool
+is_listed(uint64_t number)
+{
+    struct error e = ERROR_INIT;
+    bool listed;
+    CHECK_OK(catalogue_full_has(w.kit->catalogue, number, &listed, &e), &e);
+    return listed;
+}
+
+static void
+full_that_this_controller_never_signed_is_not_listed(void **state)
+{
+    (void)state;
+    forge_full(1);
+    recover();
+    assert_false(is_listed(1));
+    assert_non_null(strstr(cycle_vault_problem(w.runner), "another key than this controller's"));
+}
+
+static void
+own_full_raises_no_alarm(void **state)
+{
+    (void)state;
+    commit_full(1);
+    recover();
+    assert_true(is_listed(1));
+    assert_string_equal(cycle_vault_problem(w.runner), "");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int
@@ -272,6 +314,8 @@ main(void)
         cmocka_unit_test(record_in_the_vault_is_a_committed_cycle),
         TEST(lost_catalogue_learns_from_the_vault),
         TEST(full_that_the_vault_lost_is_listed_no_longer),
+        TEST(full_that_this_controller_never_signed_is_not_listed),
+        TEST(own_full_raises_no_alarm),
         TEST(damaged_record_does_not_stop_the_controller),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
