@@ -119,14 +119,21 @@ class Loopback:
     def agent_config(self, name):
         return self.top / f"agent-{name}.conf"
 
-    def enroll_agent(self, name, sources='source "data" {\n    kind = "files"\n    paths = {"/etc/hostname"}\n}\n', replace=()):
+    def configure_agent(self, name, sources='source "data" {\n    kind = "files"\n    paths = {"/etc/hostname"}\n}\n'):
         config = self.agent_config(name)
         config.write_text(f'user = "nobody"\nstate-directory = "{self.agent(name)}"\n'
-                          f'private-directory = "{self.secrets(name)}"\nsocket = "{self.top}/run-{name}/socket"\nstaging-directory = "{self.top}/staging-{name}"\n'
+                          f'private-directory = "{self.secrets(name)}"\nsocket = "{self.top}/run-{name}/socket"\n'
+                          f'staging-directory = "{self.top}/staging-{name}"\n'
                           f'restore-roots = {{"{self.top}/restored-{name}"}}\n' + sources)
         config.chmod(0o600)
+        return config
+
+    def enroll_agent(self, name, replace=()):
+        """Returns the token that it used."""
+        config = self.configure_agent(name)
         token = self.json("agent", "add", name, *replace)["token"]
         self.run("koffer-agent", "enroll", "--config", config, input=token + "\n")
+        return token
 
     def enroll_operator(self, name, role, replace=()):
         token = self.json("operator", "add", name, "--role", role, *replace)["token"]
