@@ -189,11 +189,11 @@ the_deadline_ends_the_whole_group(void **state)
     /* The grandchild would hold stdout open for ever. */
     const struct process_options o = {.argv =
                                           SCRIPT("echo begun >&2; cat /dev/zero >/dev/null & wait"),
-                                      .deadline = clock_after_ms(clock_mono(), 100)};
+                                      .deadline = clock_after_ms(clock_mono(), 1000)};
     struct mono begin = clock_mono();
     CHECK_RC(process_run(&o, &out, NULL, &e), RC_TIMEOUT);
     assert_non_null(strstr(e.text, "deadline: begun"));
-    assert_true(clock_mono().ns - begin.ns < 3 * CLOCK_NS_PER_SECOND);
+    assert_true(clock_mono().ns - begin.ns < 8 * CLOCK_NS_PER_SECOND);
 }
 
 static void
