@@ -301,6 +301,7 @@ static enum rc
 open_fleet(struct daemon *d, struct error *e)
 {
     d->renew = (struct renew){.catalogue = d->catalogue,
+                              .audit = d->audit,
                               .ca_key = d->store.ca,
                               .ca_pem = d->store.ca_pem,
                               .seconds = (int64_t)d->settings->certificate_seconds};

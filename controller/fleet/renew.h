@@ -10,11 +10,13 @@
 #ifndef CONTROLLER_FLEET_RENEW_H
 #define CONTROLLER_FLEET_RENEW_H
 
+#include "controller/audit/audit.h"
 #include "controller/catalogue/catalogue.h"
 #include "proto/tls.h"
 
 struct renew {
     struct catalogue *catalogue; /* borrowed, as all below */
+    struct audit *audit; /* holds an agent's renewal before it is made; the api keeps operators' */
     const struct keys_private *ca_key;
     const char *ca_pem;
     int64_t seconds; /* life of the certificates */
