@@ -53,6 +53,8 @@ static const struct {
     VERB(RESTORE_REPORT, restore_report, api_restore_report),
     VERB_ON(RESTORE_FILES, restore_request, api_restore_files, api_whose_disk),
     VERB(VAULT_VERIFY, empty, api_vault_verify),
+    VERB(VAULT_REPAIR, empty, api_vault_repair),
+    VERB(VAULT_ACCEPT_GAP, full_ref, api_vault_accept_gap),
     VERB(VAULT_STATS, empty, api_vault_stats),
     VERB_ON(JOB_STATUS, job_ref, api_job_status, api_whose_job),
     VERB_ON(JOB_CANCEL, job_ref, api_job_cancel, api_whose_job),

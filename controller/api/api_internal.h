@@ -84,17 +84,18 @@ void api_job_started(struct api_call *call, uint64_t job);
 api_object api_whose_job, api_whose_disk, api_own;
 api_verb api_certificate_renew;
 
+/* The deed is in the audit log before it is done; RC_OK too when it need not be. */
+enum rc api_audit_before(struct api_call *call, const struct hub_event *event, struct error *e);
+/* It failed, or was refused. */
+void api_audit_after(struct api_call *call, const struct hub_event *event, const struct error *why);
+
 api_verb api_key_list, api_key_add, api_key_remove, api_key_prove, api_key_rewrap, api_key_envelope,
     api_agent_key, api_root_list, api_restore_begin, api_restore_report;
 api_verb api_audit_show, api_audit_verify, api_agent_revoke, api_operator_revoke, api_operator_role,
     api_status, api_agent_add, api_agent_list, api_operator_add, api_operator_list, api_source_list,
     api_source_forget, api_cycle_start, api_cycle_status, api_cycle_cancel, api_cycle_list,
     api_full_list, api_full_show, api_full_ls, api_full_cat, api_full_verify, api_restore_files,
-    api_vault_verify, api_vault_stats, api_job_status, api_job_cancel;
-
-/* The deed is in the audit log before it is done; RC_OK too when it need not be. */
-enum rc api_audit_before(struct api_call *call, const struct hub_event *event, struct error *e);
-/* It failed, or was refused. */
-void api_audit_after(struct api_call *call, const struct hub_event *event, const struct error *why);
+    api_vault_verify, api_vault_repair, api_vault_accept_gap, api_vault_stats, api_job_status,
+    api_job_cancel;
 
 #endif

@@ -55,6 +55,29 @@ api_vault_verify(struct api_call *call, struct error *e)
 }
 
 enum rc
+api_vault_repair(struct api_call *call, struct error *e)
+{
+    uint64_t job;
+    TRY(jobs_repair(call->api->options.jobs, &job, e));
+    return api_reply_job(call, job, e);
+}
+
+enum rc
+api_vault_accept_gap(struct api_call *call, struct error *e)
+{
+    uint64_t full = ((const Koffer__FullRef *)call->request)->full;
+    Koffer__Accepted *reply = API_NEW(call, Koffer__Accepted);
+    size_t gaps;
+    if (reply == NULL)
+        return error_set(e, RC_NO_MEMORY, "gap");
+    TRY(vault_accept_gap(call->api->options.vault, full, call->who, clock_wall(), &gaps, e));
+    koffer__accepted__init(reply);
+    reply->gaps = gaps;
+    call->reply = &reply->base;
+    return RC_OK;
+}
+
+enum rc
 api_restore_files(struct api_call *call, struct error *e)
 {
     const Koffer__RestoreRequest *request = (const Koffer__RestoreRequest *)call->request;

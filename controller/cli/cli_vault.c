@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 
+#include "common/base/text.h"
 #include "controller/cli/cli_job.h"
 #include "controller/cli/cli_json.h"
 
@@ -10,6 +11,29 @@ static enum rc
 verify(struct cli *cli, struct error *e)
 {
     return cli_job_run(cli, KOFFER__MESSAGE_TYPE__VAULT_VERIFY, NULL, e);
+}
+
+static enum rc
+repair(struct cli *cli, struct error *e)
+{
+    return cli_job_run(cli, KOFFER__MESSAGE_TYPE__VAULT_REPAIR, NULL, e);
+}
+
+static enum rc
+accept_gap(struct cli *cli, struct error *e)
+{
+    CLEANUP(message_freep) ProtobufCMessage *reply = NULL;
+    Koffer__FullRef request;
+    koffer__full_ref__init(&request);
+    if (text_parse_u64(cli->arguments[0], 1, UINT64_MAX, &request.full, e) != RC_OK)
+        return cli_wrong(cli, e, "'%s' is not the number of a full", CLI_SAFE(cli->arguments[0]));
+    TRY(cli_call(cli, KOFFER__MESSAGE_TYPE__VAULT_ACCEPT_GAP, &request.base,
+                 &koffer__accepted__descriptor, &reply, e));
+    if (cli->json)
+        return cli_json_print(reply, e);
+    (void)printf("%" PRIu64 " gaps before full %" PRIu64 " are accepted\n",
+                 ((const Koffer__Accepted *)reply)->gaps, request.full);
+    return RC_OK;
 }
 
 static void
@@ -54,6 +78,23 @@ const struct cli_command cli_vault_commands[] = {
      .help = "Prove that every full is complete and every byte intact. No key is needed. Ctrl-C "
              "cancels it.",
      .run = verify},
+    {.noun = "vault",
+     .verb = "repair",
+     .help =
+         "Read every pack; move those that are damaged to the vault's quarantine/, after what is "
+         "whole in them was saved to new packs. Nothing is deleted. Says what is lost; a cycle "
+         "stores it again if it is still on its host. Ctrl-C ends it between two packs.",
+     .run = repair},
+    {.noun = "vault",
+     .verb = "accept-gap",
+     .arguments = "FULL",
+     .least = 1,
+     .most = 1,
+     .help =
+         "Accept that archives of this full, or the full itself, do not follow the ones before, as "
+         "'vault verify' says: for one that was removed on purpose. It is noted in the vault who "
+         "accepted it, and not complained of again; what would be missing otherwise still is.",
+     .run = accept_gap},
     {.noun = "vault",
      .verb = "stats",
      .help = "Show what the vault holds, and what deduplication and compression save.",

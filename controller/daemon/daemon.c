@@ -306,6 +306,7 @@ open_fleet(struct daemon *d, struct error *e)
                               .ca_pem = d->store.ca_pem,
                               .seconds = (int64_t)d->settings->certificate_seconds};
     const struct fleet_options fleet = {
+        .signer = d->store.signing,
         .renew = &d->renew,
         .hub = d->hub,
         .catalogue = d->catalogue,
@@ -447,6 +448,7 @@ loop(struct daemon *d, struct error *e)
             cycle_tick(d->cycles);
             enroll_tick(d->enroll);
             jobs_tick(d->jobs, clock_mono());
+            jobs_watch_damage(d->jobs);
             if (clock_ms_until(d->sign_next, clock_mono()) == 0)
                 sign_audit(d);
             next_tick = clock_after_ms(clock_mono(), TICK_MS);

@@ -9,8 +9,9 @@
 
 static const char *const kind_names[] = {
     [JOBS_VERIFY_FULL] = "verify-full", [JOBS_VERIFY_VAULT] = "verify-vault",
-    [JOBS_RESTORE] = "restore",         [JOBS_BROWSE] = "browse",
-    [JOBS_REWRAP] = "rewrap",
+    [JOBS_RESTORE] = "restore",         [JOBS_REPAIR] = "repair",
+    [JOBS_JUDGE] = "look-for-damage",   [JOBS_REWRAP] = "rewrap",
+    [JOBS_BROWSE] = "browse",
 };
 
 const char *
@@ -37,6 +38,7 @@ free_job(struct job *job)
     for (size_t i = 0; i < job->finding_count; i++)
         free(job->findings[i]);
     (void)pthread_mutex_destroy(&job->lock);
+    free(job->verdicts);
     free(job->path);
     free(job->target);
     free(job);
@@ -160,6 +162,7 @@ back_on_the_loop(void *ctx)
         catalogue_full_verified(job->jobs->options.catalogue, job->full, job->rc == RC_OK,
                                 clock_wall(), &e) != RC_OK)
         log_error(&e, "cannot note a verification");
+    jobs_vault_note(job);
     jobs_finish(job);
 }
 
@@ -198,10 +201,14 @@ run_verify(void *arg)
     if (job->rc == RC_OK && (n->damaged > 0 || n->missing > 0)) {
         job->rc = error_set(&job->e, RC_CORRUPT, "%llu damaged and %llu missing",
                             (unsigned long long)n->damaged, (unsigned long long)n->missing);
-        (void)snprintf(job->remedy, sizeof job->remedy,
-                       "the findings name what is hit; run a new cycle to have a good full again");
+        (void)snprintf(
+            job->remedy, sizeof job->remedy,
+            "the findings name what is hit; run 'koffer vault repair' for damaged packs, "
+            "then a cycle to have a good full again");
     } else if (job->rc == RC_OK) {
         (void)snprintf(job->text, sizeof job->text, "every byte read is what it should be");
+        if (job->kind == JOBS_VERIFY_VAULT)
+            jobs_vault_judge(job);
     }
     return jobs_thread_done(job);
 }

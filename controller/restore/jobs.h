@@ -35,7 +35,15 @@ struct jobs_options {
     uint32_t restore_seconds;           /* deadline of a restore through an agent */
 };
 
-enum jobs_kind { JOBS_VERIFY_FULL, JOBS_VERIFY_VAULT, JOBS_RESTORE, JOBS_BROWSE, JOBS_REWRAP };
+enum jobs_kind {
+    JOBS_VERIFY_FULL,
+    JOBS_VERIFY_VAULT,
+    JOBS_RESTORE,
+    JOBS_REPAIR,
+    JOBS_JUDGE,
+    JOBS_REWRAP,
+    JOBS_BROWSE,
+};
 
 struct jobs_status { /* borrowed until the next call */
     uint64_t job;
@@ -60,6 +68,8 @@ void jobs_set_fleet(struct jobs *j, struct fleet *fleet);
 enum rc jobs_verify(struct jobs *j, uint64_t full, uint64_t *job, struct error *e);
 /* The newest good full, unless a verification has found it whole before: after a start.  Job 0: there is none. */
 enum rc jobs_verify_newest(struct jobs *j, uint64_t *job, struct error *e);
+/* Damaged packs of the vault out of the way (vault_repair). */
+enum rc jobs_repair(struct jobs *j, uint64_t *job, struct error *e);
 enum rc
 jobs_restore(struct jobs *j, const Koffer__RestoreRequest *request, uint64_t *job, struct error *e);
 /*
@@ -90,6 +100,11 @@ const char *jobs_kind_name(enum jobs_kind kind);
 void jobs_result(struct jobs *j, const char *agent, const Koffer__StepResult *result);
 void jobs_progress(struct jobs *j, const char *agent, const Koffer__Progress *progress);
 void jobs_agent_lost(struct jobs *j, const char *agent);
+/*
+ * Now and then: when blobs were found damaged or missing, by whomever, a job of its own looks which fulls they hit and notes
+ * it in the catalogue.
+ */
+void jobs_watch_damage(struct jobs *j);
 /* Now and then: ends restores whose agent did not answer in time, or not to a cancel. */
 void jobs_tick(struct jobs *j, struct mono now);
 

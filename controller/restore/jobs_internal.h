@@ -28,6 +28,9 @@ struct job {
     struct wall started, finished;
     uint64_t full; /* verify */
     struct vault_verify_counts verified;
+    struct vault_repair_counts repaired;
+    struct vault_verdict *verdicts; /* judge; and a verification of everything that found nothing */
+    size_t verdict_count;
     struct unpack_counts restored;
     char agent[LIMIT_LABEL + 1]; /* restore through this agent; "" */
     char who[LIMIT_LABEL + 1];   /* lent to this operator; "" */
@@ -48,6 +51,7 @@ struct jobs {
     struct job *all[JOBS_KEPT];
     size_t count;
     uint64_t next;
+    uint64_t judged; /* damage known to the vault when fulls were judged last */
 };
 
 /* jobs.c */
@@ -58,6 +62,10 @@ enum rc jobs_run(struct job *job, void *(*run)(void *), struct error *e);
 void *jobs_thread_done(struct job *job);
 void jobs_finish(struct job *job);
 void jobs_finding(struct job *job, const char *text);
+
+/* jobs_vault.c: on the job's thread, which fulls are whole; on the loop, into the catalogue with it. */
+void jobs_vault_judge(struct job *job);
+void jobs_vault_note(struct job *job);
 
 /* jobs_lend.c: nobody spoke in time. */
 void jobs_lend_expired(struct job *job);

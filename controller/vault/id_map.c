@@ -105,6 +105,22 @@ id_map_find(const struct id_map *map, const struct id *id)
     return slot->number == 0 ? NULL : &slot->number;
 }
 
+static bool
+is_used(const struct id_map *map, size_t slot)
+{
+    return map->slots[slot].number != 0;
+}
+
+enum rc
+id_map_each(const struct id_map *map, id_map_visit *visit, void *ctx, struct error *e)
+{
+    for (size_t i = 0; i < map->size; i++) {
+        if (is_used(map, i))
+            TRY(visit(ctx, &map->slots[i].id, e));
+    }
+    return RC_OK;
+}
+
 size_t
 id_map_count(const struct id_map *map)
 {

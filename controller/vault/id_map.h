@@ -30,6 +30,9 @@ enum rc
 id_map_add(struct id_map *map, const struct id *id, uint64_t number, bool *added, struct error *e);
 /* Borrowed until the next id_map_add(). */
 uint64_t *id_map_find(const struct id_map *map, const struct id *id);
+/* In no order; the visitor may not change the map. */
+typedef enum rc id_map_visit(void *ctx, const struct id *id, struct error *e);
+enum rc id_map_each(const struct id_map *map, id_map_visit *visit, void *ctx, struct error *e);
 size_t id_map_count(const struct id_map *map);
 void id_map_clear(struct id_map *map); /* forget all, keep the memory */
 

@@ -127,7 +127,10 @@ size_t vault_sessions(struct vault *v); /* that live */
  * the next capture stores it again and heals every full that reaches it.
  */
 enum rc vault_has(struct vault *v, const struct id *id, bool *out, struct error *e);
-/* How many blobs were found damaged since the vault was opened: when it grows, agents believe what is wrong. */
+/*
+ * How many blobs were found damaged or missing, those noted before it was opened among them: when it grows, agents believe
+ * what is wrong, and fulls that were good may be so no longer (vault_judge).
+ */
 uint64_t vault_doubts(const struct vault *v);
 /* Verified by its id.  RC_NOT_FOUND; RC_CORRUPT names the pack and offset. */
 enum rc vault_get(struct vault *v, const struct id *id, struct buffer *out, struct error *e);
@@ -213,5 +216,44 @@ struct vault_verify_counts {
 /* RC_OK when the verification ran to its end, whatever it found (counts say); RC_CANCELLED. */
 enum rc vault_verify(struct vault *v, const struct vault_verify_options *options,
                      struct vault_verify_counts *out, struct error *e);
+
+/*
+ * The gaps in the chains of full `full`, of which a verification complains, are meant: they are noted in VAULT/gaps with who
+ * accepted them, and not told again.  RC_NOT_FOUND when there is none.  Nothing else is forgiven: what is missing is missing.
+ */
+enum rc vault_accept_gap(struct vault *v, uint64_t full, const char *who, struct wall now,
+                         size_t *gaps, struct error *e);
+
+/*
+ * Which fulls are whole, by what is known now of damaged and missing blobs: reads records and nodes, no contents.  Damage
+ * that was found in one full so marks every full that shares it.  Malloc'ed array, ascending by number.
+ */
+struct vault_verdict {
+    uint64_t full;
+    bool whole;
+};
+enum rc vault_judge(struct vault *v, struct vault_verdict **out, size_t *count, struct error *e);
+
+/*
+ * Every pack is hashed.  Of one that is damaged, each blob that is its id is saved into a new pack, which is made durable and
+ * read back; then the index takes that place, and the damaged file is moved to quarantine/.  Nothing is ever deleted
+ * (S19), and nothing is changed in a pack that is whole.  Needs room for a pack.  A pack that the disk does not read is
+ * left where it is and told.
+ */
+struct vault_repair_options {
+    const _Atomic(bool) *cancel;
+    _Atomic(uint64_t) *done, *total; /* packs; progress */
+    void (*finding)(
+        void *ctx,
+        const struct vault_finding *f); /* what was damaged, and each blob that is lost */
+    void *ctx;
+};
+struct vault_repair_counts {
+    uint64_t packs, damaged, unread;
+    uint64_t saved, lost; /* blobs of the damaged packs; lost: no pack holds it whole */
+};
+/* *out is set whatever is returned: what was moved until then is moved. */
+enum rc vault_repair(struct vault *v, const struct vault_repair_options *options,
+                     struct vault_repair_counts *out, struct error *e);
 
 #endif

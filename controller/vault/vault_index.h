@@ -84,6 +84,7 @@ enum rc vault_index_each_blob(struct vault_index *index, vault_index_visit_blob 
 
 struct vault_index_totals {
     uint64_t packs, blobs, bytes_packs, bytes_blobs, bytes_plain; /* each blob counted once */
+    uint64_t doubts;
     uint32_t next_pack; /* the number the next pack will get */
 };
 enum rc

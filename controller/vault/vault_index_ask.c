@@ -148,15 +148,17 @@ vault_index_total(struct vault_index *index, struct vault_index_totals *out, str
 {
     CLEANUP(vault_index_end) struct vault_index_txn t = {0};
     struct index_entry_meta meta;
-    MDB_stat blobs, packs;
+    MDB_stat blobs, packs, doubts;
 
     TRY(vault_index_begin(index, MDB_RDONLY, &t, e));
     TRY(vault_index_read_meta(&t, &meta, e));
     TRY(vault_index_check(&t, mdb_stat(t.mdb, index->blobs, &blobs), "count blobs", e));
     TRY(vault_index_check(&t, mdb_stat(t.mdb, index->packs, &packs), "count packs", e));
+    TRY(vault_index_check(&t, mdb_stat(t.mdb, index->doubts, &doubts), "count doubts", e));
     *out = (struct vault_index_totals){
         .packs = packs.ms_entries,
         .blobs = blobs.ms_entries,
+        .doubts = doubts.ms_entries,
         .bytes_packs = meta.bytes_packs,
         .bytes_blobs = meta.bytes_blobs,
         .bytes_plain = meta.bytes_plain,

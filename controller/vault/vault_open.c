@@ -76,6 +76,7 @@ vault_new(const char *path, const struct vault_options *options)
     /* On Linux these two cannot fail with default attributes. */
     (void)pthread_rwlock_init(&v->publishing, NULL);
     (void)pthread_mutex_init(&v->commit, NULL);
+    (void)pthread_rwlock_init(&v->survey, NULL);
     return v;
 }
 
@@ -164,6 +165,7 @@ vault_close(struct vault *v)
     vault_leases_free(v->leases);
     (void)pthread_rwlock_destroy(&v->publishing);
     (void)pthread_mutex_destroy(&v->commit);
+    (void)pthread_rwlock_destroy(&v->survey);
     (void)pthread_mutex_destroy(&v->recent.lock);
     vault_lock_release(&v->lock);
     own_closep(&v->dir);

@@ -66,6 +66,8 @@ struct vault {
     /* Shared from a pack's appearance until the index knows it; exclusive to see both agree. */
     pthread_rwlock_t publishing;
     pthread_mutex_t commit; /* one full at a time */
+    /* Shared by whoever goes over all packs; exclusive while repair takes one away. */
+    pthread_rwlock_t survey;
 };
 
 /* vault_state.c.  RC_DENIED when read-only, RC_IO when broken or when the path names another directory by now. */

@@ -235,7 +235,11 @@ vault_recover(struct vault *v, struct error *e)
     if (!usable)
         TRY(rebuild_index(v, path, e));
     /* Nor before this: what a failed sync lost shows only when it is read from the disk (D5). */
-    return vault_recheck(v, !usable, e);
+    TRY(vault_recheck(v, !usable, e));
+    struct vault_index_totals totals;
+    TRY(vault_index_total(v->index, &totals, e));
+    atomic_fetch_add(&v->doubts, totals.doubts);
+    return RC_OK;
 }
 
 /* ---- without touching the vault */

@@ -49,6 +49,7 @@ release(struct verify *y)
     verify_fulls_release(y);
     verify_loss_release(y);
     id_map_free(y->blobs);
+    id_map_free(y->accepted);
 }
 
 static enum rc
@@ -88,7 +89,10 @@ vault_verify(struct vault *v, const struct vault_verify_options *options,
 
     TRY(id_map_new(&y.blobs, e));
     TRY(id_map_new(&y.losses_by_id, e));
+    TRY(verify_gaps_load(&y, e));
+    (void)pthread_rwlock_rdlock(&v->survey);
     enum rc rc = options->only_full == 0 ? verify_all(&y, e) : verify_one(&y, e);
+    (void)pthread_rwlock_unlock(&v->survey);
     if (rc != RC_OK)
         return error_context(e, "verify vault '%s'", v->path);
     *out = y.counts;

@@ -74,15 +74,17 @@ find_gap(const struct reading *r, const struct id *missing)
     uint64_t first = r->before == NULL ? 1 : r->before->number + 1;
 
     if (first >= full->number || id_is_zero(missing)) {
-        find_bad(r, VAULT_BROKEN_CHAIN, "the full that it says came before it is not the one here");
+        verify_gap(r->y, &full->name, full->number,
+                   "'fulls/%s': the full that it says came before it is not the one here",
+                   vault_full_name(full, name));
         return;
     }
     if (first + 1 < full->number)
         (void)snprintf(to, sizeof to, " to %" PRIu64, full->number - 1);
-    verify_find(r->y, VAULT_BROKEN_CHAIN, first,
-                "'fulls/%s': the full that it says came before it, with the record %s, is not "
-                "here; fulls hit: %" PRIu64 "%s",
-                vault_full_name(full, name), id_text(missing, id), first, to);
+    verify_gap(r->y, &full->name, full->number,
+               "'fulls/%s': the full that it says came before it, with the record %s, is not "
+               "here; fulls hit: %" PRIu64 "%s",
+               vault_full_name(full, name), id_text(missing, id), first, to);
 }
 
 static void

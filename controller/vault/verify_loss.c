@@ -57,6 +57,7 @@ report_missing(struct verify *y, const struct verify_loss *loss)
     char id[ID_TEXT_SIZE];
 
     vault_doubt(y->vault, &loss->id);
+    atomic_fetch_add(&y->vault->doubts, 1); /* one that is nowhere cannot be noted, only counted */
     verify_find(y, VAULT_MISSING_BLOB, loss->first_full, "blob %s is in no pack; fulls hit: %s",
                 id_text(&loss->id, id), loss->fulls);
 }

@@ -52,6 +52,11 @@ struct verify {
     struct id_map *losses_by_id; /* id -> 1 + place of its first loss */
     struct verify_full *fulls;
     size_t full_count;
+    struct id_map *accepted; /* gaps that somebody accepted, by what does not follow */
+    /* To accept more: those of full `accepting`; NULL when they are to be told. */
+    struct id_map *gaps;
+    uint64_t accepting;
+    bool gaps_failed;
 };
 
 /* verify.c.  Report a finding; counts it as damaged or missing. */
@@ -94,6 +99,12 @@ DEFINE_FREEP(verify_chain)
 enum rc
 verify_chain_add(struct verify_chain *chain, struct verify *y, const struct vault_full *full,
                  struct record_archive *archives, size_t count, struct error *e);
+
+/* verify_gap.c.  What is accepted, from VAULT/gaps. */
+enum rc verify_gaps_load(struct verify *y, struct error *e);
+/* `key` (an archive record, or a full) does not follow what came before it. */
+void verify_gap(struct verify *y, const struct id *key, uint64_t full, const char *fmt, ...)
+    PRINTF_LIKE(4, 5);
 
 /* verify_reach.c */
 enum rc verify_reach_all(struct verify *y, struct error *e);

@@ -89,14 +89,16 @@ read_blob(void *ctx, const struct vault_walk_step *step, struct error *e)
 
     TRY(verify_check_cancel(r->y, e));
     enum rc rc = vault_get(r->y->vault, &step->id, &r->blob, e);
-    if (rc == RC_NOT_FOUND)
+    if (rc == RC_NOT_FOUND) {
+        atomic_fetch_add(&r->y->vault->doubts, 1);
         verify_find(r->y, VAULT_MISSING_BLOB, r->full, "blob %s is in no pack; fulls hit: %" PRIu64,
                     id_text(&step->id, id), r->full);
-    else if (rc == RC_CORRUPT)
+    } else if (rc == RC_CORRUPT) {
         verify_find(r->y, VAULT_BAD_BLOB, r->full, "blob %s: %s; fulls hit: %" PRIu64,
                     id_text(&step->id, id), e->text, r->full);
-    else
+    } else {
         TRY(rc);
+    }
     if (rc == RC_OK) {
         r->y->counts.blobs++;
         r->y->counts.bytes += step->len;

@@ -72,6 +72,8 @@ static const struct cell cells[] = {
     ASK(OPERATOR_REVOKE, "", "", ADMINS),
     ASK(OPERATOR_ROLE, "", "", ADMINS),
     ASK(SOURCE_FORGET, "", "", ADMINS),
+    ASK(VAULT_REPAIR, "", "", ADMINS),
+    ASK(VAULT_ACCEPT_GAP, "", "", ADMINS),
     ASK(AUDIT_SHOW, "", "", ADMINS),
     ASK(AUDIT_VERIFY, "", "", ADMINS),
     ASK(KEY_LIST, "", "", ADMINS),

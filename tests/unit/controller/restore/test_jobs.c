@@ -154,6 +154,59 @@ newest_full_that_is_damaged_is_good_no_more(void **state)
     assert_int_equal(verify_newest(), 0);
 }
 
+/* Whoever finds the damage: here a reader, as a restore is. */
+static void
+a_full_that_damage_hits_is_good_no_more_without_being_verified(void **state)
+{
+    struct error e = ERROR_INIT;
+    CLEANUP(buffer_free) struct buffer blob = BUFFER_INIT(LIMIT_BLOB);
+    (void)state;
+    commit_full();
+    jobs_watch_damage(w.jobs);
+    assert_int_equal(w.jobs->count, 0);
+    CHECK_OK(vault_each_pack(w.vault->dir, remove_pack, NULL, &e), &e);
+    CHECK_RC(vault_get(w.vault, &w.root, &blob, &e), RC_CORRUPT);
+    assert_true(the_full().good);
+    jobs_watch_damage(w.jobs);
+    assert_int_equal(sem_wait(&w.posted), 0);
+    mailbox_run(w.mailbox);
+    assert_false(the_full().good);
+    jobs_watch_damage(w.jobs); /* known by now */
+    assert_int_equal(w.jobs->count, 1);
+}
+
+static void
+a_whole_vault_that_was_verified_proves_each_full(void **state)
+{
+    struct error e = ERROR_INIT;
+    uint64_t job;
+    (void)state;
+    commit_full();
+    CHECK_OK(jobs_verify(w.jobs, 0, &job, &e), &e);
+    assert_int_equal(sem_wait(&w.posted), 0);
+    mailbox_run(w.mailbox);
+    assert_true(the_full().verified.ns != 0);
+    assert_true(the_full().good);
+}
+
+static void
+repair_says_what_it_did_and_what_is_lost(void **state)
+{
+    struct error e = ERROR_INIT;
+    struct jobs_status status;
+    uint64_t job;
+    (void)state;
+    commit_full();
+    CHECK_OK(jobs_repair(w.jobs, &job, &e), &e);
+    CHECK_RC(jobs_repair(w.jobs, &job, &e), RC_AGAIN);
+    assert_int_equal(sem_wait(&w.posted), 0);
+    mailbox_run(w.mailbox);
+    CHECK_OK(jobs_status(w.jobs, job, &status, &e), &e);
+    assert_int_equal(status.rc, RC_OK);
+    assert_non_null(strstr(status.text, "1 packs read, 0 damaged"));
+    assert_string_equal(jobs_kind_name(status.kind), "repair");
+}
+
 /* A restore that an agent was told to do and never answers. */
 static struct job *
 order_of_a_mute_agent(struct mono until)
@@ -208,6 +261,9 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(newest_full_is_verified_once),
         TEST(newest_full_that_is_damaged_is_good_no_more),
+        TEST(a_full_that_damage_hits_is_good_no_more_without_being_verified),
+        TEST(a_whole_vault_that_was_verified_proves_each_full),
+        TEST(repair_says_what_it_did_and_what_is_lost),
         TEST(restore_ends_when_its_agent_does_not_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,7 +18,7 @@ struct world {
     struct vault *vault;
     struct vault_kit kit;
     struct buffer blob, record;
-    struct id shared, roots[2], fulls[2];
+    struct id shared, roots[4], fulls[4];
     struct file {
         char path[256];
     } packs[FILES_MAX], records[FILES_MAX];
@@ -403,8 +403,76 @@ a_deleted_record_breaks_the_chain_and_is_named_by_number(void **state)
     assert_int_equal(unlink(w->records[0].path), 0);
     struct vault_verify_counts c = verify(w, 0, &heard);
     assert_true(heard.kinds[VAULT_BROKEN_CHAIN] >= 1);
-    assert_non_null(strstr(heard.text, "fulls hit: 1\n"));
+    assert_non_null(strstr(heard.text, "fulls hit: 1;"));
     assert_int_equal(c.unreferenced, LEAVES);
+}
+
+/* One that was removed on purpose need not be complained of for ever; what comes later is. */
+static void
+a_gap_that_is_accepted_is_not_told_again_and_nothing_else_is_forgiven(void **state)
+{
+    struct world *w = *state;
+    struct error e = ERROR_INIT;
+    struct heard heard;
+    const struct wall now = {0};
+    size_t gaps = 0;
+
+    CHECK_RC(vault_accept_gap(w->vault, 2, "anna", now, &gaps, &e), RC_NOT_FOUND);
+    assert_int_equal(unlink(w->records[0].path), 0);
+    CHECK_RC(vault_accept_gap(w->vault, 1, "anna", now, &gaps, &e), RC_NOT_FOUND);
+    CHECK_OK(vault_accept_gap(w->vault, 2, "anna", now, &gaps, &e), &e);
+    assert_int_equal(gaps, 2); /* the full, and its host's archive */
+    (void)verify(w, 0, &heard);
+    assert_string_equal(heard.text, "");
+    open_vault(w);
+    (void)verify(w, 0, &heard);
+    assert_string_equal(heard.text, "");
+    CHECK_RC(vault_accept_gap(w->vault, 2, "anna", now, &gaps, &e), RC_NOT_FOUND);
+
+    add_full(w, 2);
+    add_full(w, 3);
+    const struct vault_full third = {.number = 3, .name = w->fulls[2]};
+    char path[300], name[VAULT_FULL_NAME_SIZE];
+    (void)snprintf(path, sizeof path, "%s/fulls/%s", w->path, vault_full_name(&third, name));
+    assert_int_equal(unlink(path), 0);
+    (void)verify(w, 0, &heard);
+    assert_int_equal(heard.kinds[VAULT_BROKEN_CHAIN], 2);
+    assert_non_null(strstr(heard.text, "koffer vault accept-gap 4"));
+    CHECK_OK(vault_accept_gap(w->vault, 4, "bela\n", now, &gaps, &e), &e);
+    (void)verify(w, 0, &heard);
+    assert_string_equal(heard.text, "");
+}
+
+static void
+what_is_no_list_of_gaps_accepts_nothing(void **state)
+{
+    struct world *w = *state;
+    struct error e = ERROR_INIT;
+    struct heard heard;
+    char path[300];
+
+    assert_int_equal(unlink(w->records[0].path), 0);
+    (void)snprintf(path, sizeof path, "%s/gaps", w->path);
+    CHECK_OK(file_write_new(AT_FDCWD, path, span_of("gap zz\n\0gap", 11), 0600, &e), &e);
+    (void)verify(w, 0, &heard);
+    assert_int_equal(heard.kinds[VAULT_BROKEN_CHAIN], 2);
+}
+
+/* A full may be whole and in its place, and lack what the host sealed in between. */
+static void
+an_archive_that_does_not_follow_its_hosts_last_one_is_found(void **state)
+{
+    struct world *w = *state;
+    struct error e = ERROR_INIT;
+    struct heard heard;
+    struct id name;
+
+    w->kit.sequence++;
+    vault_kit_record(&w->kit, &w->id, 3, &w->fulls[1], &w->roots[1], &w->record);
+    CHECK_OK(vault_commit_full(w->vault, buffer_span(&w->record), &name, &e), &e);
+    (void)verify(w, 0, &heard);
+    assert_int_equal(heard.kinds[VAULT_BROKEN_CHAIN], 1);
+    assert_non_null(strstr(heard.text, "archive 4 of host mail does not follow"));
 }
 
 static void
@@ -540,6 +608,9 @@ main(void)
         IN_A_WORLD(a_truncated_pack_is_found_and_what_is_whole_still_counts),
         IN_A_WORLD(swapped_packs_are_found),
         IN_A_WORLD(a_deleted_record_breaks_the_chain_and_is_named_by_number),
+        IN_A_WORLD(a_gap_that_is_accepted_is_not_told_again_and_nothing_else_is_forgiven),
+        IN_A_WORLD(what_is_no_list_of_gaps_accepts_nothing),
+        IN_A_WORLD(an_archive_that_does_not_follow_its_hosts_last_one_is_found),
         IN_A_WORLD(a_stray_file_among_the_records_is_found),
         IN_A_WORLD(an_index_that_lies_is_found),
         IN_A_WORLD(what_another_pack_holds_whole_is_not_lost),
