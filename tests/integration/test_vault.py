@@ -64,21 +64,31 @@ def good_fulls(koffer):
     return {full["full"] for full in koffer.json("full", "list")["fulls"]}
 
 
-def test_a_rotten_pack_marks_its_fulls_is_repaired_and_the_next_cycle_is_good(koffer):
-    assert koffer.cycle()["state"] == "full"
-    good, newest = good_fulls(koffer), int(koffer.newest_full())
-    pack = max(koffer.vault().rglob("packs/*/*.pack"), key=lambda path: path.stat().st_size)
-    flip(pack)
-    assert koffer.try_cli("vault", "verify", timeout=150).returncode != 0
-    wait_until(lambda: newest not in good_fulls(koffer), 30, "the fulls that are hit are marked", every=0.2)
+def packs(koffer):
+    return set(koffer.vault().rglob("packs/*/*.pack"))
 
-    done = koffer.try_cli("vault", "repair", timeout=150)
-    assert done.returncode != 0 and "lost" in done.stdout + done.stderr, done  # what was flipped is gone, and that is said
-    assert not pack.exists() and (koffer.vault() / "quarantine" / pack.name).exists()
-    assert koffer.cycle()["state"] == "full"
-    koffer.cli("vault", "verify", timeout=150)
-    assert good_fulls(koffer) > good  # healed, each of them
-    koffer.cli("vault", "repair", timeout=150)
+
+def test_a_rotten_pack_marks_its_fulls_is_repaired_and_the_next_cycle_is_good(cluster, koffer):
+    before = packs(koffer)
+    mine = cluster.hosts["db1"].outside("/srv/data/rots")
+    mine.write_bytes(os.urandom(8 << 20))
+    try:
+        assert koffer.cycle()["state"] == "full"
+        good, newest = good_fulls(koffer), int(koffer.newest_full())
+        pack = max(packs(koffer) - before, key=lambda path: path.stat().st_size)
+        flip(pack)
+        assert koffer.try_cli("vault", "verify", timeout=150).returncode != 0
+        wait_until(lambda: newest not in good_fulls(koffer), 30, "the full that is hit is marked", every=0.2)
+
+        done = koffer.try_cli("vault", "repair", timeout=150)
+        assert done.returncode != 0 and "lost" in done.stdout + done.stderr, done  # what was flipped is gone: that is said
+        assert not pack.exists() and (koffer.vault() / "quarantine" / pack.name).exists()
+        assert koffer.cycle()["state"] == "full"
+        koffer.cli("vault", "verify", timeout=150)
+        assert good_fulls(koffer) > good  # healed, each of them
+        koffer.cli("vault", "repair", timeout=150)
+    finally:
+        mine.unlink()
 
 
 def test_a_full_that_was_removed_on_purpose_is_accepted_once(koffer):
