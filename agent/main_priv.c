@@ -121,6 +121,8 @@ serve(const struct settings *s, const struct config *config, const struct secret
                 .domain = secrets->domain,
                 .signing = secrets->signing,
                 .receiving = secrets->receiving,
+                .controller = secrets->controller,
+                .vault = secrets->vault,
                 .level = (int)s->level,
                 .threads = (unsigned)s->threads,
                 .lease_ms = (int64_t)s->lease_seconds * 1000,

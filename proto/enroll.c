@@ -89,10 +89,11 @@ copy_reply(const Koffer__EnrollReply *reply, struct enroll_result *out, struct e
 {
     if (reply->vault_id.len != RECORD_VAULT_ID_SIZE ||
         reply->controller_key.len != KEYS_PUBLIC_SIZE || reply->n_recipients == 0 ||
-        reply->n_recipients > LIMIT_RECIPIENTS)
+        reply->n_recipients > LIMIT_RECIPIENTS || reply->proof.len != ID_SIZE)
         return error_set(e, RC_PROTOCOL, "the controller's answer is malformed");
     memcpy(out->vault.bytes, reply->vault_id.data, RECORD_VAULT_ID_SIZE);
     memcpy(out->controller_key.bytes, reply->controller_key.data, KEYS_PUBLIC_SIZE);
+    memcpy(out->proof.bytes, reply->proof.data, ID_SIZE);
     for (size_t i = 0; i < reply->n_recipients; i++) {
         if (reply->recipients[i].len != KEYS_PUBLIC_SIZE)
             return error_set(e, RC_PROTOCOL, "the controller's answer is malformed");

@@ -64,6 +64,7 @@ struct enroll_result {
     char *controller, *control_url, *data_url;
     struct record_vault_id vault;
     struct keys_public controller_key;
+    struct id proof; /* of controller_key: common/record/mandate.h */
     struct keys_public recipients[LIMIT_RECIPIENTS];
     size_t recipient_count;
 };

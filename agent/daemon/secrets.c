@@ -22,7 +22,8 @@ struct note {
     char *host;
     struct record_vault_id vault;
     uint8_t domain[BLOB_DOMAIN_SIZE];
-    bool has_vault, has_domain;
+    struct keys_public controller;
+    bool has_vault, has_domain, has_controller;
 };
 
 static void
@@ -44,6 +45,8 @@ take_line(const char *key, const char *value, struct note *out)
         out->host = strdup(value);
     else if (text_equal(key, "vault"))
         out->has_vault = take_hex(value, out->vault.bytes, RECORD_VAULT_ID_SIZE);
+    else if (text_equal(key, "controller"))
+        out->has_controller = take_hex(value, out->controller.bytes, KEYS_PUBLIC_SIZE);
     else if (text_equal(key, "domain"))
         out->has_domain = take_hex(value, out->domain, BLOB_DOMAIN_SIZE);
 }
@@ -142,10 +145,13 @@ static enum rc
 write_host(const struct settings *s, const struct secrets *from, struct error *e)
 {
     CLEANUP(buffer_free) struct buffer text = BUFFER_INIT(TEXT_MAX);
-    char vault[2 * RECORD_VAULT_ID_SIZE + 1], domain[2 * BLOB_DOMAIN_SIZE + 1], path[PATH_SIZE];
+    char vault[2 * RECORD_VAULT_ID_SIZE + 1], domain[2 * BLOB_DOMAIN_SIZE + 1],
+        controller[2 * KEYS_PUBLIC_SIZE + 1], path[PATH_SIZE];
+    text_hex(span_of(from->controller.bytes, KEYS_PUBLIC_SIZE), controller);
     text_hex(span_of(from->vault.bytes, RECORD_VAULT_ID_SIZE), vault);
     text_hex(span_of(from->domain.id, BLOB_DOMAIN_SIZE), domain);
-    TRY(buffer_printf(&text, e, "name %s\nvault %s\ndomain %s\n", from->host, vault, domain));
+    TRY(buffer_printf(&text, e, "name %s\nvault %s\ndomain %s\ncontroller %s\n", from->host, vault,
+                      domain, controller));
     return file_replace(AT_FDCWD, in(s->private, "host", path), buffer_span(&text), 0600, e);
 }
 
@@ -173,10 +179,11 @@ load_host(const struct settings *s, struct secrets *out, struct error *e)
     CLEANUP(clear_note) struct note n = {.host = NULL};
     TRY(read_note(in(s->private, "host", path), &n, e));
     if (n.host == NULL || text_check_name("host", n.host, e) != RC_OK || !n.has_vault ||
-        !n.has_domain)
+        !n.has_domain || !n.has_controller)
         return error_set(e, RC_INVALID, "'%s' is incomplete; enrol this agent anew", path);
     (void)snprintf(out->host, sizeof out->host, "%s", n.host);
     out->vault = n.vault;
+    out->controller = n.controller;
     memcpy(out->domain.id, n.domain, BLOB_DOMAIN_SIZE);
     return RC_OK;
 }

@@ -4,7 +4,7 @@
  *     keys/signing.key    Ed25519, signs archive records
  *     keys/receiving.key  X25519, opens restore orders
  *     keys/domain         32 secret bytes: same content, same blob (docs/formats/blob.md)
- *     host                lines "name", "vault", "domain": what enrolment told
+ *     host                lines "name", "vault", "domain", "controller" (its signing key): what enrolment told
  *     memory/<source>     of the last committed capture (docs/formats/memory.md)
  *     receipt             the host's last committed record
  *
@@ -30,10 +30,11 @@ struct secrets {
     struct blob_domain domain;
     char host[LIMIT_LABEL + 1];
     struct record_vault_id vault;
+    struct keys_public controller;
 };
 
 enum rc secrets_make(const struct settings *s, struct secrets *out, struct error *e);
-/* With host and vault filled in. */
+/* With host, vault and controller filled in. */
 enum rc secrets_commit(const struct settings *s, const struct secrets *secrets, struct error *e);
 enum rc secrets_load(const struct settings *s, struct secrets *out, struct error *e);
 void secrets_clear(struct secrets *s); /* for CLEANUP */

@@ -8,6 +8,7 @@
 #include "agent/job/job_internal.h"
 #include "common/base/log.h"
 #include "common/base/text.h"
+#include "common/record/mandate.h"
 #include "common/sys/file.h"
 
 /* Warnings, facts, and what a source wants to keep for the length of one step (imapd.conf's lists). */
@@ -44,10 +45,18 @@ job_board_new(const struct job_options *options, struct job_board **out, struct 
     return RC_OK;
 }
 
-void
-job_set_vault(struct job_board *b, const struct job_vault *vault)
+enum rc
+job_set_vault(struct job_board *b, const struct job_vault *vault, struct error *e)
 {
+    const struct mandate_recipients mandate = {
+        .vault = vault->id, .recipients = vault->recipients, .count = vault->recipient_count};
+    if (memcmp(vault->id.bytes, b->options.vault.bytes, RECORD_VAULT_ID_SIZE) != 0)
+        return error_set(e, RC_DENIED,
+                         "that is another vault than the one this agent was enrolled for: enrol it "
+                         "anew if that is meant");
+    TRY(mandate_check_recipients(&b->options.controller, &mandate, vault->signature, e));
     b->vault = *vault;
+    return RC_OK;
 }
 
 static struct job *
@@ -174,14 +183,33 @@ adopt(struct job_board *b, struct job_source *s, const struct job_order *order, 
 }
 
 static enum rc
+check_restore(const struct job_board *b, const struct job_order *order, struct error *e)
+{
+    const struct mandate_restore mandate = {
+        .vault = b->options.vault,
+        .host = b->options.host,
+        .job = order->job,
+        .root = &order->root,
+        .root_sealed = order->root_sealed,
+        .path = order->path,
+        .target = order->target,
+        .dry_run = order->dry_run,
+        .replace = order->replace,
+    };
+    return mandate_check_restore(&b->options.controller, &mandate, order->signature, e);
+}
+
+static enum rc
 take_source(struct job_board *b, const struct job_order *order, struct job_source **out,
             struct error *e)
 {
     *out = NULL;
     if (order->verb >= JOB_VERBS_ || steps[order->verb] == NULL)
         return error_set(e, RC_UNSUPPORTED, "this agent knows no step %d", (int)order->verb);
+    if (b->vault.recipient_count == 0)
+        return error_set(e, RC_DENIED, "nothing is done before the controller has named its vault");
     if (order->verb == JOB_RESTORE)
-        return RC_OK;
+        return check_restore(b, order, e);
     struct job_source *s = find_source(b, order->source);
     if (s == NULL)
         return error_set(e, RC_NOT_FOUND, "no source '%s' is configured on this host",

@@ -51,6 +51,8 @@ struct job_order {
     uint8_t root_sealed[KEYS_SEALED_SIZE];
     char path[JOB_PATH_MAX], target[JOB_PATH_MAX];
     bool dry_run, replace;
+    uint8_t
+        signature[KEYS_SIGNATURE_SIZE]; /* RESTORE: the controller's (common/record/mandate.h) */
 };
 
 /* What the network side lends to a job.  What is opened lives until it is closed. */
@@ -71,6 +73,7 @@ struct job_vault { /* as the controller's Welcome says; may change when it conne
     uint64_t epoch;
     struct keys_public recipients[LIMIT_RECIPIENTS];
     size_t recipient_count;
+    uint8_t signature[KEYS_SIGNATURE_SIZE]; /* of the recipients, by the controller */
 };
 
 struct job_options {
@@ -81,6 +84,8 @@ struct job_options {
     size_t restore_root_count;
     struct blob_domain domain;
     const struct keys_private *signing, *receiving;
+    struct keys_public controller; /* who may name recipients and order restores */
+    struct record_vault_id vault;  /* as enrolled: another one is refused */
     int level;
     unsigned threads;
     int64_t lease_ms;
@@ -93,7 +98,8 @@ struct job_board;
 enum rc job_board_new(const struct job_options *options, struct job_board **out, struct error *e);
 void job_board_free(struct job_board *b); /* cancels, waits, releases everything */
 DEFINE_FREEP(job_board)
-void job_set_vault(struct job_board *b, const struct job_vault *vault);
+/* RC_DENIED unless it is the vault we were enrolled for, and the controller has signed its recipients: nothing is done before. */
+enum rc job_set_vault(struct job_board *b, const struct job_vault *vault, struct error *e);
 /* Removes what an earlier process left in the staging directories. */
 enum rc job_reap(struct job_board *b, struct error *e);
 

@@ -11,13 +11,15 @@
 #include "agent/net/papers.h"
 #include "common/base/text.h"
 #include "common/base/wire.h"
+#include "common/crypto/digest.h"
+#include "common/record/mandate.h"
 #include "common/sys/file.h"
 #include "common/sys/privilege.h"
 #include "common/sys/process_half.h"
 
 enum { PACKET_MAX = 16384, BINDING = 32, PATH_SIZE = 4096 };
 
-/* From the copy: PROVE binding request | DONE vault | FAILED code text; to it: PROOF ... | YES | FAILED. */
+/* From the copy: PROVE binding request | DONE vault controller proof | FAILED code text; to it: PROOF ... | YES | FAILED. */
 enum packet { PROVE = 1, PROOF, DONE, YES, FAILED };
 
 /* ---- packets */
@@ -109,6 +111,8 @@ tell_vault(const struct talk *t, const struct enroll_result *result, struct erro
     struct wire_writer w = wire_writer_to(&bytes, e);
     wire_put_u8(&w, DONE);
     wire_put_bytes(&w, span_of(result->vault.bytes, RECORD_VAULT_ID_SIZE));
+    wire_put_bytes(&w, span_of(result->controller_key.bytes, KEYS_PUBLIC_SIZE));
+    wire_put_id(&w, &result->proof);
     TRY(wire_writer_finish(&w));
     TRY(send_packet(t->fd, &bytes, e));
     TRY(receive_packet(t->fd, &bytes, e));
@@ -153,7 +157,8 @@ struct keeper {
     const struct settings *settings;
     const struct token *token;
     struct secrets secrets;
-    bool committed;
+    uint8_t binding[BINDING]; /* of the connection that we proved ourselves on */
+    bool proved, committed;
 };
 
 static enum rc
@@ -168,6 +173,8 @@ prove(struct keeper *k, struct wire_reader *r, int fd, struct error *e)
     CLEANUP(own_freep) char *request = strndup((const char *)r->rest.data, r->rest.len);
     if (request == NULL)
         return error_set(e, RC_NO_MEMORY, "enrolment");
+    memcpy(k->binding, binding.data, BINDING);
+    k->proved = true;
     TRY(enroll_prove(&keys, binding.data, request, &proof, e));
     struct wire_writer w = wire_writer_to(&bytes, e);
     wire_put_u8(&w, PROOF);
@@ -176,14 +183,33 @@ prove(struct keeper *k, struct wire_reader *r, int fd, struct error *e)
     return send_packet(fd, &bytes, e);
 }
 
+/* Only who knows the token's secret can have named this vault and key: not our copy. */
+static enum rc
+check_controller(const struct keeper *k, const struct id *proof, struct error *e)
+{
+    const struct mandate_enrolment m = {
+        .binding = k->binding, .vault = k->secrets.vault, .controller = k->secrets.controller};
+    struct id hash, expected;
+    TRY(digest_sha256(span_of(k->token->secret.bytes, ID_SIZE), &hash, e));
+    TRY(mandate_enrolment_proof(&hash, &m, &expected, e));
+    keys_wipe(&hash, sizeof hash);
+    if (!keys_equal(expected.bytes, proof->bytes, ID_SIZE))
+        return error_set(e, RC_DENIED, "the controller's key was changed on its way to us");
+    return RC_OK;
+}
+
 static enum rc
 commit(struct keeper *k, struct wire_reader *r, int fd, struct error *e)
 {
     CLEANUP(buffer_free) struct buffer bytes = BUFFER_INIT(PACKET_MAX);
     struct span vault = wire_bytes(r, RECORD_VAULT_ID_SIZE);
-    if (!wire_done(r) || k->committed)
+    struct span controller = wire_bytes(r, KEYS_PUBLIC_SIZE);
+    const struct id proof = wire_id(r);
+    if (!wire_done(r) || !k->proved || k->committed)
         return error_set(e, RC_PROTOCOL, "our other half speaks nonsense");
     memcpy(k->secrets.vault.bytes, vault.data, RECORD_VAULT_ID_SIZE);
+    memcpy(k->secrets.controller.bytes, controller.data, KEYS_PUBLIC_SIZE);
+    TRY(check_controller(k, &proof, e));
     (void)snprintf(k->secrets.host, sizeof k->secrets.host, "%s", k->token->identity.name);
     TRY(secrets_commit(k->settings, &k->secrets, e));
     k->committed = true;

@@ -104,6 +104,9 @@ copy_vault(const struct session *s, const Koffer__Welcome *w, struct job_vault *
             return error_set(e, RC_PROTOCOL, "the controller's welcome is malformed");
         memcpy(out->recipients[i].bytes, w->recipients[i].data, KEYS_PUBLIC_SIZE);
     }
+    if (w->recipients_signature.len != KEYS_SIGNATURE_SIZE)
+        return error_set(e, RC_PROTOCOL, "the controller's welcome is malformed");
+    memcpy(out->signature, w->recipients_signature.data, KEYS_SIGNATURE_SIZE);
     out->recipient_count = w->n_recipients;
     return RC_OK;
 }

@@ -68,6 +68,9 @@ copy_restore(const Koffer__RestoreOrder *from, struct job_order *to, struct erro
     memcpy(to->root_sealed, from->root_sealed.data, KEYS_SEALED_SIZE);
     TRY(copy_text(from->path, "the path", to->path, sizeof to->path, e));
     TRY(copy_text(from->target, "the target", to->target, sizeof to->target, e));
+    if (from->signature.len != KEYS_SIGNATURE_SIZE)
+        return error_set(e, RC_PROTOCOL, "a restore without the controller's signature");
+    memcpy(to->signature, from->signature.data, KEYS_SIGNATURE_SIZE);
     to->dry_run = from->dry_run;
     to->replace = from->replace;
     return RC_OK;

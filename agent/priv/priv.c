@@ -97,6 +97,7 @@ put_vault(struct wire_writer *w, const struct priv_message *m)
     wire_put_u8(w, (uint8_t)v->recipient_count);
     for (size_t i = 0; i < v->recipient_count; i++)
         wire_put_bytes(w, span_of(v->recipients[i].bytes, KEYS_PUBLIC_SIZE));
+    wire_put_bytes(w, span_of(v->signature, sizeof v->signature));
 }
 
 static void
@@ -112,6 +113,7 @@ get_vault(struct wire_reader *r, struct priv_message *m)
     }
     for (size_t i = 0; i < v->recipient_count; i++)
         get_bytes(r, v->recipients[i].bytes, KEYS_PUBLIC_SIZE);
+    get_bytes(r, v->signature, sizeof v->signature);
 }
 
 enum { ORDER_FORGET = 1, ORDER_DRY_RUN = 2, ORDER_REPLACE = 4, ORDER_FLAGS = 7 };
@@ -137,6 +139,7 @@ put_order(struct wire_writer *w, const struct priv_message *m)
     wire_put_bytes(w, span_of(o->root_sealed, sizeof o->root_sealed));
     put_text(w, o->path);
     put_text(w, o->target);
+    wire_put_bytes(w, span_of(o->signature, sizeof o->signature));
 }
 
 static void
@@ -164,6 +167,7 @@ get_order(struct wire_reader *r, struct priv_message *m)
     get_bytes(r, o->root_sealed, sizeof o->root_sealed);
     get_text(r, o->path, sizeof o->path);
     get_text(r, o->target, sizeof o->target);
+    get_bytes(r, o->signature, sizeof o->signature);
 }
 
 static void

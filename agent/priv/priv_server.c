@@ -116,9 +116,7 @@ on_hello(struct priv_server *s, const struct priv_message *m, struct error *e)
 static enum rc
 on_vault(struct priv_server *s, const struct priv_message *m, struct error *e)
 {
-    (void)e;
-    job_set_vault(s->board, &m->is.vault);
-    return RC_OK;
+    return job_set_vault(s->board, &m->is.vault, e);
 }
 
 static enum rc

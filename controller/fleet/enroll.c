@@ -8,6 +8,7 @@
 #include "common/base/log.h"
 #include "common/base/text.h"
 #include "common/crypto/digest.h"
+#include "common/record/mandate.h"
 #include "controller/authority/authority.h"
 #include "proto/enroll.h"
 #include "proto/frame.h"
@@ -38,8 +39,9 @@ struct question {
     const Koffer__EnrollRequest *request;
     const struct tls_peer *peer;
     char *certificate;
-    bool recorded; /* in the audit log, before the token is burnt */
-    bool answered; /* well: counts in server->answering */
+    struct id proof; /* of our key, for the joiner's privileged half */
+    bool recorded;   /* in the audit log, before the token is burnt */
+    bool answered;   /* well: counts in server->answering */
     struct keys_public recipients[LIMIT_RECIPIENTS];
     size_t recipient_count;
     enum rc rc;
@@ -130,6 +132,17 @@ issue(struct question *q, enum certificate_role role, struct wall now, struct er
     return RC_OK;
 }
 
+/* Only who knows the token can have made this: the joiner's keys may be in another process than its conversation. */
+static enum rc
+vouch(struct question *q, const struct id *token, struct error *e)
+{
+    const struct enroll_options *o = &q->server->options;
+    const struct mandate_enrolment m = {.binding = q->peer->binding,
+                                        .vault = *vault_id(o->vault),
+                                        .controller = *o->controller_key};
+    return mandate_enrolment_proof(token, &m, &q->proof, e);
+}
+
 /* Of a refusal best effort, and always RC_OK. */
 static enum rc
 record(struct question *q, enum audit_result result, const char *why, struct error *e)
@@ -184,6 +197,7 @@ judge(struct question *q, struct error *e)
     q->recorded = true;
     /* Burnt before the certificate is made: a crash in between costs a token, not a second certificate. */
     TRY(catalogue_peer_burn(q->server->options.catalogue, role, q->request->name, &token, now, e));
+    TRY(vouch(q, &token, e));
     return issue(q, role, now, e);
 }
 
@@ -227,6 +241,7 @@ reply(struct question *q, struct stream *s, struct error *e)
     reply.data_url = message_text(o->data_url);
     reply.vault_id = message_bytes(vault_id(o->vault)->bytes, RECORD_VAULT_ID_SIZE);
     reply.controller_key = message_bytes(o->controller_key->bytes, KEYS_PUBLIC_SIZE);
+    reply.proof = message_bytes(q->proof.bytes, ID_SIZE);
     reply.n_recipients = q->recipient_count;
     reply.recipients = recipients;
     return enroll_send(s, FRAME_REPLY, &reply.base, e);

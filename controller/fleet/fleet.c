@@ -6,6 +6,7 @@
 #include "common/base/limits.h"
 #include "common/base/log.h"
 #include "common/base/text.h"
+#include "common/record/mandate.h"
 #include "controller/authority/authority.h"
 #include "controller/fleet/fleet_reply.h"
 #include "proto/message.h"
@@ -136,6 +137,35 @@ send_to(struct fleet *f, const struct agent *a, uint16_t type, uint64_t correlat
     return hub_send(f->options.hub, a->peer, &frame, e);
 }
 
+/* Signed: the network side of the agent carries it, and must not be able to make one. */
+static enum rc
+send_restore(struct fleet *f, const struct agent *a, const Koffer__StepOrder *order,
+             struct error *e)
+{
+    Koffer__StepOrder whole = *order;
+    Koffer__RestoreOrder restore = *order->restore;
+    uint8_t signature[KEYS_SIGNATURE_SIZE];
+    struct id root;
+    if (restore.root_id.len != ID_SIZE || restore.root_sealed.len != KEYS_SEALED_SIZE)
+        return error_set(e, RC_INVALID, "a restore without a sealed root");
+    memcpy(root.bytes, restore.root_id.data, ID_SIZE);
+    const struct mandate_restore mandate = {
+        .vault = *vault_id(f->options.vault),
+        .host = a->name,
+        .job = order->job,
+        .root = &root,
+        .root_sealed = restore.root_sealed.data,
+        .path = restore.path,
+        .target = restore.target,
+        .dry_run = restore.dry_run,
+        .replace = restore.replace,
+    };
+    TRY(mandate_sign_restore(f->options.signer, &mandate, signature, e));
+    restore.signature = message_bytes(signature, sizeof signature);
+    whole.restore = &restore;
+    return send_to(f, a, KOFFER__MESSAGE_TYPE__STEP, order->job, &whole.base, e);
+}
+
 enum rc
 fleet_order(struct fleet *f, const char *name, const Koffer__StepOrder *order, struct error *e)
 {
@@ -143,6 +173,8 @@ fleet_order(struct fleet *f, const char *name, const Koffer__StepOrder *order, s
     if (a == NULL || a->peer == 0 || !a->greeted)
         return error_set(e, RC_AGAIN, "agent '%s' is not connected", name);
     f->orders[f->next_order++ % ORDERS_KEPT] = (struct order){order->job, a};
+    if (order->restore != NULL)
+        return send_restore(f, a, order, e);
     return send_to(f, a, KOFFER__MESSAGE_TYPE__STEP, order->job, &order->base, e);
 }
 
@@ -224,6 +256,7 @@ welcome(struct fleet *f, const struct hub_event *event, struct wall now, struct 
     koffer__welcome__init(&reply);
     struct keys_public keys[LIMIT_RECIPIENTS];
     ProtobufCBinaryData recipients[LIMIT_RECIPIENTS];
+    uint8_t signature[KEYS_SIGNATURE_SIZE];
     const struct record_vault_id *id = vault_id(f->options.vault);
     size_t count = roster_current(f->options.roster, keys);
     for (size_t i = 0; i < count; i++)
@@ -234,6 +267,13 @@ welcome(struct fleet *f, const struct hub_event *event, struct wall now, struct 
     reply.vault_id = message_bytes(id->bytes, sizeof id->bytes);
     reply.vault_epoch = vault_epoch(f->options.vault);
     reply.data_url = message_text(f->options.data_url);
+    const struct mandate_recipients mandate = {
+        .vault = *id,
+        .recipients = keys,
+        .count = count,
+    };
+    TRY(mandate_sign_recipients(f->options.signer, &mandate, signature, e));
+    reply.recipients_signature = message_bytes(signature, sizeof signature);
     reply.n_recipients = count;
     reply.recipients = recipients;
     return fleet_reply(f->options.hub, event, &reply.base, e);

@@ -37,9 +37,10 @@ struct fleet_options {
     struct hub *hub; /* borrowed, as all below */
     struct catalogue *catalogue;
     struct vault *vault;
-    const char *data_url; /* for the Welcome; host part may be empty */
+    const char *data_url;              /* for the Welcome; host part may be empty */
+    const struct roster *roster;       /* asked each time: recipients come and go */
+    const struct keys_private *signer; /* of recipients and restores: common/record/mandate.h */
     const struct renew *renew;
-    const struct roster *roster; /* asked each time: recipients come and go */
     struct fleet_owner owner;
 };
 

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "agent/daemon/settings.h"
+#include "common/record/mandate.h"
 #include "tests/support/check.h"
 
 /* ---- ports */
@@ -85,13 +86,17 @@ make_keys(struct job_kit *kit)
     CHECK_OK(keys_generate(KEYS_SIGNING, &kit->signing, &e), &e);
     CHECK_OK(keys_generate(KEYS_RECEIVING, &kit->receiving, &e), &e);
     CHECK_OK(keys_generate(KEYS_RECEIVING, &kit->custody, &e), &e);
+    CHECK_OK(keys_generate(KEYS_SIGNING, &kit->controller, &e), &e);
     kit->vault = (struct job_vault){.id = {{9}}, .epoch = 1, .recipient_count = 1};
     CHECK_OK(keys_public_of(kit->custody, &kit->vault.recipients[0], &e), &e);
+    const struct mandate_recipients mandate = {kit->vault.id, kit->vault.recipients, 1};
+    CHECK_OK(mandate_sign_recipients(kit->controller, &mandate, kit->vault.signature, &e), &e);
 }
 
 static void
 make_options(struct job_kit *kit)
 {
+    struct error e = ERROR_INIT;
     kit->root_list[0] = kit->roots;
     kit->options = (struct job_options){
         .config = kit->config,
@@ -103,6 +108,7 @@ make_options(struct job_kit *kit)
         .domain = kit->capture->domain,
         .signing = kit->signing,
         .receiving = kit->receiving,
+        .vault = kit->vault.id,
         .level = 1,
         .threads = 2,
         .lease_ms = 60000,
@@ -115,6 +121,7 @@ make_options(struct job_kit *kit)
         .wake = wake,
         .wake_ctx = kit,
     };
+    CHECK_OK(keys_public_of(kit->controller, &kit->options.controller, &e), &e);
 }
 
 void
@@ -125,7 +132,7 @@ job_kit_restart(struct job_kit *kit)
     kit->board = NULL;
     CHECK_OK(job_board_new(&kit->options, &kit->board, &e), &e);
     CHECK_OK(job_reap(kit->board, &e), &e);
-    job_set_vault(kit->board, &kit->vault);
+    CHECK_OK(job_set_vault(kit->board, &kit->vault, &e), &e);
 }
 
 struct job_kit *
@@ -170,6 +177,7 @@ job_kit_free(struct job_kit *kit)
     keys_private_free(kit->signing);
     keys_private_free(kit->receiving);
     keys_private_free(kit->custody);
+    keys_private_free(kit->controller);
     buffer_free(&kit->result.record);
     capture_kit_free(kit->capture);
     (void)sem_destroy(&kit->woken);
@@ -177,6 +185,26 @@ job_kit_free(struct job_kit *kit)
 }
 
 /* ---- steps */
+
+/* As the controller does. */
+static void
+sign(struct job_kit *kit)
+{
+    struct error e = ERROR_INIT;
+    struct job_order *o = &kit->order;
+    const struct mandate_restore mandate = {
+        .vault = kit->vault.id,
+        .host = kit->options.host,
+        .job = o->job,
+        .root = &o->root,
+        .root_sealed = o->root_sealed,
+        .path = o->path,
+        .target = o->target,
+        .dry_run = o->dry_run,
+        .replace = o->replace,
+    };
+    CHECK_OK(mandate_sign_restore(kit->controller, &mandate, o->signature, &e), &e);
+}
 
 enum rc
 job_kit_submit(struct job_kit *kit, enum job_verb verb, const char *source, uint64_t cycle,
@@ -186,6 +214,8 @@ job_kit_submit(struct job_kit *kit, enum job_verb verb, const char *source, uint
     kit->order.verb = verb;
     kit->order.cycle = cycle;
     (void)snprintf(kit->order.source, sizeof kit->order.source, "%s", source);
+    if (verb == JOB_RESTORE)
+        sign(kit);
     enum rc rc = job_submit(kit->board, &kit->order, e);
     kit->order = (struct job_order){0};
     return rc;

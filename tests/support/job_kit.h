@@ -28,7 +28,7 @@ struct job_kit {
     char state[96], staging[96], roots[96];
     const char *root_list[1];
     struct config *config;
-    struct keys_private *signing, *receiving, *custody;
+    struct keys_private *signing, *receiving, *custody, *controller;
     struct job_vault vault;
     struct job_options options; /* change, then job_kit_restart() */
     struct job_board *board;

@@ -131,7 +131,7 @@ check_agent(struct sweep_world *w)
         assert_in_range(sequence, 1, 2);
     begin_agent(w);
     agent->vault.epoch = 2; /* its store is another: nothing may be believed to be there */
-    job_set_vault(agent->board, &agent->vault);
+    CHECK_OK(job_set_vault(agent->board, &agent->vault, &e), &e);
     CHECK_OK(run_cycle(w, 3, &e), &e);
     assert_false(agent->result.captured.incomplete);
     assert_int_equal(read_receipt(w, &name), 3);

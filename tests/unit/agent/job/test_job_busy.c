@@ -195,10 +195,12 @@ static void
 reconnect_in_the_middle_does_not_change_the_vault_of_a_step(void **state)
 {
     struct job_kit *kit = *state;
+    struct error e = ERROR_INIT;
     struct job_vault other = kit->vault;
     uint64_t job = start_capture(kit, 0);
     other.epoch++;
-    job_set_vault(kit->board, &other); /* the thread sanitizer would see a shared one */
+    CHECK_OK(job_set_vault(kit->board, &other, &e),
+             &e); /* the thread sanitizer would see a shared one */
     let_go_on();
     job_kit_wait(kit, job);
     CHECK_RC(kit->result.rc, RC_OK);

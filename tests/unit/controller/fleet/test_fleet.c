@@ -19,6 +19,7 @@ static struct world {
     struct pki_leaf controller, first, second;
     struct hub *hub;
     struct fleet *fleet;
+    struct keys_private *signer;
     char url[64];
     unsigned up, lost;
 } w;
@@ -75,6 +76,7 @@ open_fleet(void)
         .catalogue = w.catalogue->catalogue,
         .vault = w.vault,
         .data_url = "tls+tcp://c:2",
+        .signer = w.signer,
         .owner = {NULL, on_result, on_progress, on_up, on_lost},
     };
     CHECK_OK(fleet_new(&options, &w.fleet, &e), &e);
@@ -98,6 +100,7 @@ begin(void **state)
     pki_issue(&w.pki, CERTIFICATE_CONTROLLER, "main", clock_wall(), 30, &w.controller);
     pki_issue(&w.pki, CERTIFICATE_AGENT, "mail1", clock_wall(), 30, &w.first);
     pki_issue(&w.pki, CERTIFICATE_AGENT, "mail1", clock_wall(), 30, &w.second);
+    CHECK_OK(keys_generate(KEYS_SIGNING, &w.signer, &e), &e);
     open_fleet();
     return 0;
 }
@@ -110,6 +113,7 @@ end(void **state)
     fleet_free(w.fleet);
     hub_close(w.hub);
     vault_close(w.vault);
+    keys_private_free(w.signer);
     pki_leaf_free(&w.controller);
     pki_leaf_free(&w.first);
     pki_leaf_free(&w.second);

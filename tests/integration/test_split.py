@@ -1,0 +1,360 @@
+"""The two halves of an agent: who has which rights, and what a network side that was taken over can do with koffer-priv.
+
+koffer-priv must neither end, nor tell a secret, nor touch anything outside its staging and restore roots, whatever it hears.
+"""
+import os
+import pathlib
+import random
+import signal
+import socket
+import stat
+import subprocess
+
+import network_side as n
+import pytest
+from host import wait_until
+from network_side import NetworkSide
+from pair import NOBODY, Pair
+
+PLAIN = b"nobody outside this host may read this line\n" * 20
+RC_OK, RC_NOT_FOUND, RC_DENIED, RC_UNSUPPORTED = 0, 4, 6, 8
+
+
+@pytest.fixture
+def pair(programs, tmp_path):
+    pair = Pair(programs, tmp_path, random.Random(1), files=20, agent_keys=f'restore-roots = {{"{tmp_path}/restored"}}')
+    (tmp_path / "data/secret").write_bytes(PLAIN)
+    pair.start()
+    try:
+        yield pair
+    finally:
+        ends = pair.stop()
+    assert ends == [0, 0]
+
+
+@pytest.fixture
+def alone(pair):
+    """koffer-priv without its network side: the test is that."""
+    pair.agent.send_signal(signal.SIGTERM)
+    pair.agent.wait(20)
+    pair.agent = None
+    yield pair
+    assert pair.priv.poll() is None, f"koffer-priv ended with {pair.priv.returncode}"
+    pair.start()
+    pair.run("koffer", "cycle", "start", "--wait")  # what was done to it has left nothing behind
+
+
+def socket_of(pair):
+    return pathlib.Path(pair.open.name) / "run/socket"
+
+
+def status(pid):
+    return dict(line.split(":\t", 1) for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line)
+
+
+def descriptors(pid):
+    return {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
+
+
+def inodes(kind):
+    lines = pathlib.Path(f"/proc/net/{kind}").read_text().splitlines()[1:]
+    return {f"socket:[{line.split()[9]}]" for line in lines}
+
+
+def secrets(pair):
+    """What must never be told: private keys and the domain's secret, raw."""
+    from cryptography.hazmat.primitives import serialization as s
+    keys = pair.base / "priv/keys"
+    raw = [s.load_pem_private_key((keys / name).read_bytes(), None).private_bytes(s.Encoding.Raw, s.PrivateFormat.Raw,
+                                                                               s.NoEncryption())
+           for name in ("signing.key", "receiving.key")]
+    return [*raw, bytes.fromhex((keys / "domain").read_text().strip())]
+
+
+# ---- rights
+
+def test_the_network_side_has_no_rights(pair):
+    mine = status(pair.agent.pid)
+    assert set(mine["Uid"].split()) == {str(os.stat(pair.base / "agent").st_uid)} != {"0"}
+    assert {mine[name] for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16}
+    assert mine["NoNewPrivs"] == "1"
+
+
+def test_nobody_else_reads_the_secrets(pair):
+    pair.run("koffer", "cycle", "start", "--wait")
+    for path in [pair.base / "priv", *(pair.base / "priv").rglob("*")]:
+        about = path.lstat()
+        assert about.st_uid == 0 and stat.S_IMODE(about.st_mode) & 0o077 == 0, f"{path}: {oct(about.st_mode)}"
+    assert not list((pair.base / "agent").resolve().rglob("signing.key"))
+    refused = subprocess.run(["setpriv", f"--reuid={NOBODY}", "--clear-groups", "--regid=nogroup", "cat",
+                              pair.base / "priv/keys/signing.key"], capture_output=True, text=True)
+    assert refused.returncode != 0 and "denied" in refused.stderr
+
+
+def test_the_privileged_half_has_no_network(pair):
+    pair.run("koffer", "cycle", "start", "--wait")
+    used = descriptors(pair.priv.pid)
+    for kind in ("tcp", "tcp6", "udp", "udp6", "raw"):
+        assert not used & inodes(kind)
+    mapped = pathlib.Path(f"/proc/{pair.priv.pid}/maps").read_text()
+    assert "libnng" not in mapped and "libprotobuf" not in mapped
+    mapped = pathlib.Path(f"/proc/{pair.agent.pid}/maps").read_text()
+    assert "libmariadb" not in mapped and "libldap" not in mapped
+
+
+def test_strangers_are_turned_away(alone):
+    os.chmod(alone.open.name + "/run", 0o755)
+    os.chmod(socket_of(alone), 0o666)
+    with NetworkSide(socket_of(alone), user="daemon") as side, pytest.raises(n.Closed):
+        side.greet()
+
+
+# ---- words
+
+def sockets_of_garbage(rng):
+    for size in (0, 1, 2, 5, 100, 4096, n.PACKET_MAX):
+        yield rng.randbytes(size) if size else b"\0"
+    for kind in range(256):
+        yield bytes([kind]) + rng.randbytes(rng.randrange(200))
+    whole = n.order(1, n.RESTORE, path="fs", target="/srv")
+    for _ in range(200):
+        yield whole[:rng.randrange(len(whole))]
+    yield whole + b"x"
+    yield n.order(1, n.CHECK, "data")[:-4] + n.text(b"da\0a")
+    yield n.order(1, 0, "data")
+    yield n.order(1, 9, "data")
+    yield n.order(1, n.CHECK, "data", flags=8)
+    yield n.order(1, n.CHECK, "x" * 65)
+    yield n.vault(bytes(16), [])
+    yield n.vault(bytes(16), [bytes(32)] * 17)
+    yield n.alive(2)
+
+
+def speak(alone, packet, greeted):
+    """Is the connection still there afterwards?"""
+    with NetworkSide(socket_of(alone)) as side:
+        try:
+            if greeted:
+                side.greet()
+            side.send(packet)
+            side.send(n.hello())
+            side.until(n.READY)
+            return True
+        except n.Closed:
+            return False
+
+
+def test_garbage_ends_the_connection_and_nothing_else(alone):
+    rng = random.Random(7)
+    harmless = {n.HELLO, n.CANCEL, n.DROP, n.ALIVE}
+    for packet in sockets_of_garbage(rng):
+        assert not speak(alone, packet, True) or packet[0] in harmless, packet[:40]
+    assert not speak(alone, n.alive(), False)
+    assert not speak(alone, n.order(1, n.CHECK, "data"), False)
+    assert not speak(alone, n.hello(2), True)
+
+
+def test_packets_too_large_and_descriptors_are_refused(alone):
+    assert not speak(alone, n.order(1, n.CHECK, "data") + bytes(n.PACKET_MAX), True)
+    with NetworkSide(socket_of(alone)) as side, open("/dev/null") as file:
+        side.greet()
+        before = len(descriptors(alone.priv.pid))
+        side.send(n.alive(), [file.fileno()] * 3)
+        with pytest.raises(n.Closed):
+            side.until(n.READY)
+    wait_until(lambda: len(descriptors(alone.priv.pid)) <= before, 5, "descriptors closed")
+
+
+def test_only_one_at_a_time(alone):
+    with NetworkSide(socket_of(alone)) as first:
+        first.greet()
+        with NetworkSide(socket_of(alone)) as second, pytest.raises(n.Closed):
+            second.greet()
+        first.send(n.alive())
+
+
+def test_a_flood_is_read_slowly_and_bounded(alone):
+    with NetworkSide(socket_of(alone)) as side:
+        side.greet()
+        code, _ = side.answer(n.order(10**6, n.CHECK, "data"))
+        assert code == RC_DENIED
+        for job in range(400):
+            side.send(n.order(job, n.CHECK, "data", cycle=job))
+        assert int(status(alone.priv.pid)["Threads"]) < 80
+
+
+# ---- orders
+
+def record_vault(pair):
+    """A real VAULT packet: the network side is stopped, and another one puts itself between it and koffer-priv."""
+    path, real = socket_of(pair), socket_of(pair).with_name("real")
+    path.rename(real)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    listener.bind(str(path))
+    path.chmod(0o666)
+    listener.listen(1)
+    pair.agent = pair.daemon("koffer-agent", "agent.conf")
+    listener.settimeout(20)
+    theirs, _ = listener.accept()
+    theirs.settimeout(20)
+    with NetworkSide(real) as side:
+        found = None
+        while found is None:
+            packet = theirs.recv(n.PACKET_MAX)
+            if packet[0] == n.VAULT:
+                found = packet
+            side.send(packet)
+            if packet[0] == n.HELLO:
+                kind = None
+                while kind != n.READY:
+                    kind, rest, _ = side.receive()
+                    theirs.send(bytes([kind]) + rest)
+    pair.agent.kill()
+    pair.agent.wait()
+    pair.agent = None
+    theirs.close()
+    listener.close()
+    path.unlink()
+    real.rename(path)
+    return found
+
+
+def test_no_recipients_of_its_own(alone):
+    good = record_vault(alone)
+    with NetworkSide(socket_of(alone)) as side:
+        side.greet()
+        side.send(good)
+        assert side.answer(n.order(1, n.CHECK, "data"))[0] == RC_OK
+    mine = os.urandom(32)
+    forged = good[:25] + b"\2" + good[26:58] + mine + good[58:]
+    swapped = good[:26] + mine + good[58:]
+    for packet in (forged, swapped, n.vault(os.urandom(16), [mine])):
+        assert not speak(alone, packet, True)
+
+
+def test_no_restore_of_its_own(alone):
+    good = record_vault(alone)
+    outside = alone.base / "outside"
+    outside.mkdir()
+    root = alone.base / "restored"
+    targets = [f"{outside}/x", f"{root}/../outside/x", f"{root}/./x", "/etc/cron.d", "relative", f"{root}evil/x", f"{root}/ok"]
+    with NetworkSide(socket_of(alone)) as side:
+        side.greet()
+        side.send(good)
+        for job, target in enumerate(targets):
+            code, why = side.answer(n.order(100 + job, n.RESTORE, path="fs", target=target))
+            assert code == RC_DENIED, (target, code, why)
+    assert not list(outside.iterdir()) and not root.exists()
+
+
+def test_only_configured_sources_and_known_verbs(alone):
+    good = record_vault(alone)
+    with NetworkSide(socket_of(alone)) as side:
+        assert side.greet() == ["data"]
+        side.send(good)
+        for name in ("", "etc", "../data", "/etc/shadow", "data; id", "data/", "DATA"):
+            assert side.answer(n.order(1, n.CHECK, name))[0] == RC_NOT_FOUND, name
+        for verb in (n.FREEZE, n.SNAPSHOT, n.THAW):
+            assert side.answer(n.order(2, verb, "data"))[0] == RC_UNSUPPORTED
+        assert side.answer(n.order(3, n.SEAL, "data", cycle=77))[0] == RC_NOT_FOUND
+
+
+def capture(side, job, on_frame):
+    """Orders one and plays the controller with `on_frame(channel, kind, payload)`; returns all bytes that came out of koffer-priv."""
+    side.send(n.alive())
+    assert side.answer(n.order(job, n.CHECK, "data", cycle=job))[0] == RC_OK
+    told = side.result(job)
+    side.send(n.about(job, n.DROP))
+    assert side.answer(n.order(job + 1, n.CAPTURE, "data", cycle=job))[0] == RC_OK
+    _, fd = side.until(n.STREAM)
+    channel = n.Channel(fd)
+    seen = []
+    try:
+        channel.send(n.OPENED)
+        while True:
+            kind, payload = channel.receive()
+            seen.append(payload)
+            if not on_frame(channel, kind, payload):
+                break
+    except (n.Closed, BrokenPipeError, ConnectionResetError):
+        pass
+    channel.close()
+    return told + side.result(job + 1) + b"".join(seen)
+
+
+def honest(channel, kind, payload):
+    if kind == n.HAVE:
+        channel.send(n.HAVE_REPLY, bytes(len(payload) // 32))
+    elif kind == n.FINISH:
+        channel.send(n.FINISHED)
+        return False
+    return True
+
+
+def test_what_comes_out_is_sealed(alone):
+    good = record_vault(alone)
+    with NetworkSide(socket_of(alone)) as side:
+        side.greet()
+        side.send(good)
+        out = capture(side, 1000, honest)
+        assert side.answer(n.order(1002, n.SEAL, "data", cycle=1000, sequence=1 << 40))[0] == RC_OK
+        out += side.result(1002)
+    assert len(out) > 100_000
+    for secret in [PLAIN[:40], *secrets(alone)]:
+        assert secret not in out and secret.hex().encode() not in out
+
+
+@pytest.mark.parametrize("reply", [
+    lambda channel, payload: channel.send(n.HAVE_REPLY, bytes(len(payload) // 32 + 1)),
+    lambda channel, payload: channel.send(n.HAVE_REPLY, b"", length=0xFFFFFFFF),
+    lambda channel, payload: channel.send(n.BLOB, bytes(64)),
+    lambda channel, payload: channel.send(n.FINISHED),
+    lambda channel, payload: channel.send(0),
+    lambda channel, payload: channel.send(200, bytes(10)),
+    lambda channel, payload: channel.send(n.FAILURE, b"\0\x1b[31mred\n"),
+    lambda channel, payload: channel.socket.sendall(b"\xff" * 3),
+], ids=["too many answers", "4 GiB", "a blob", "finished", "type 0", "type 200", "failure that is none", "half a header"])
+def test_nonsense_on_a_channel_fails_that_job_only(alone, reply):
+    good = record_vault(alone)
+
+    def nonsense(channel, kind, payload):
+        if kind == n.HAVE:
+            reply(channel, payload)
+        return kind != n.HAVE
+
+    with NetworkSide(socket_of(alone)) as side:
+        side.greet()
+        side.send(good)
+        told = capture(side, 2000, nonsense)
+        assert b"\x1b" not in told
+        side.send(n.about(2001, n.DROP))
+        assert len(capture(side, 2010, honest)) > 100_000
+
+
+def test_a_lost_network_side_is_let_go_of_within_the_lease(alone):
+    good = record_vault(alone)
+    staging = alone.base / "staging/source.data"
+    with NetworkSide(socket_of(alone)) as side:
+        side.greet()
+        side.send(good)
+        side.send(n.alive())
+        assert side.answer(n.order(1, n.CHECK, "data", cycle=5))[0] == RC_OK
+        side.result(1)
+        assert staging.exists()
+    wait_until(lambda: not staging.exists(), 15, "end of the lease of 5 s", every=0.1)
+
+
+# ---- one half alone
+
+@pytest.mark.parametrize("victim", ["agent", "priv"])
+def test_either_half_killed_in_a_cycle_comes_back_and_leaves_nothing(pair, victim):
+    for name in range(300):
+        pair.write(f"more{name}")
+    pair.run("koffer", "cycle", "start")
+    wait_until(lambda: pair.json("cycle", "show")["state"] != "planned", 20, "start of the cycle", every=0.01)
+    pair.kill([victim])
+    pair.start()
+    wait_until(lambda: pair.json("cycle", "show")["final"], 60, "end of the cycle", every=0.1)
+    pair.run("koffer", "cycle", "start", "--wait")
+    assert pair.json("vault", "verify")["state"] == "done"
+    wait_until(lambda: not list((pair.base / "staging").iterdir()), 15, "empty staging", every=0.1)
