@@ -55,18 +55,23 @@ def about(number, verb):
 @contextlib.contextmanager
 def as_user(name):
     """Connects as another user: what SO_PEERCRED tells is who called connect()."""
-    before = os.geteuid()
-    os.seteuid(pwd.getpwnam(name).pw_uid)
+    account, before, groups = pwd.getpwnam(name), (os.geteuid(), os.getegid()), os.getgroups()
+    os.setgroups([])
+    os.setegid(account.pw_gid)
+    os.seteuid(account.pw_uid)
     try:
         yield
     finally:
-        os.seteuid(before)
+        os.seteuid(before[0])
+        os.setegid(before[1])
+        os.setgroups(groups)
 
 
 class NetworkSide:
     def __init__(self, path, user="nobody", seconds=20):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.socket.settimeout(seconds)
+        self.streams = []
         with as_user(user):
             self.socket.connect(str(path))
 
@@ -75,6 +80,8 @@ class NetworkSide:
 
     def __exit__(self, *_):
         self.socket.close()
+        for _, fd in self.streams:
+            os.close(fd)
 
     def send(self, packet, descriptors=()):
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
@@ -94,12 +101,14 @@ class NetworkSide:
         return packet[0], packet[1:], fds[0] if fds else None
 
     def until(self, wanted):
+        if wanted == STREAM and self.streams:  # a job's thread may be faster than the answer to its order
+            return self.streams.pop(0)
         while True:
             kind, rest, fd = self.receive()
             if kind == wanted:
                 return rest, fd
-            if fd is not None:
-                os.close(fd)
+            if kind == STREAM:
+                self.streams.append((rest, fd))
 
     def greet(self):
         self.send(hello())
