@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "agent/source/ldap/ldif_count.h"
 #include "common/base/text.h"
 #include "common/sys/file.h"
 
@@ -150,9 +149,9 @@ count_file(const struct export_request *x, int file, struct ldif_count *count, s
     }
 }
 
-static enum rc
-prove(const struct export_request *x, const struct ldif_count *count, uint64_t processed,
-      struct error *e)
+enum rc
+export_judge(const struct export_request *x, const struct ldif_count *count, uint64_t processed,
+             const uint64_t expected[static 2], bool *agrees, struct error *e)
 {
     if (!ldif_count_ended(count))
         return error_set(e, RC_CORRUPT,
@@ -165,6 +164,9 @@ prove(const struct export_request *x, const struct ldif_count *count, uint64_t p
                          "%llu",
                          x->backend->name, (unsigned long long)count->entries,
                          (unsigned long long)processed);
+    uint64_t low = expected[0] < expected[1] ? expected[0] : expected[1];
+    uint64_t high = expected[0] < expected[1] ? expected[1] : expected[0];
+    *agrees = count->entries >= low && count->entries <= high;
     return RC_OK;
 }
 
@@ -203,10 +205,7 @@ attempt(const struct export_request *x, struct export_result *out, bool *agrees,
 
     struct ldif_count count;
     TRY(count_file(x, file, &count, e));
-    TRY(prove(x, &count, processed, e));
-    uint64_t low = expected[0] < expected[1] ? expected[0] : expected[1];
-    uint64_t high = expected[0] < expected[1] ? expected[1] : expected[0];
-    *agrees = count.entries >= low && count.entries <= high;
+    TRY(export_judge(x, &count, processed, expected, agrees, e));
     *out = (struct export_result){.file = file, .entries = count.entries, .bytes = count.bytes};
     if (*agrees)
         file = -1;

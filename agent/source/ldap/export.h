@@ -16,6 +16,7 @@
 #define AGENT_SOURCE_LDAP_EXPORT_H
 
 #include "agent/source/ldap/directory.h"
+#include "agent/source/ldap/ldif_count.h"
 
 struct export_request {
     const struct source_step *step;
@@ -40,6 +41,13 @@ enum rc export_prepare_folder(const struct source_step *step, const struct dse *
                               const char **folder, struct error *e);
 enum rc export_backend(const struct export_request *x, struct export_result *out, struct error *e);
 
+/*
+ * Is this file the backend?  RC_CORRUPT when it is cut off, or holds more or less than `processed`, which the task says
+ * it wrote.  *agrees: the server's own count, `expected` before and after, says the same.
+ */
+enum rc
+export_judge(const struct export_request *x, const struct ldif_count *count, uint64_t processed,
+             const uint64_t expected[static 2], bool *agrees, struct error *e);
 /* "org: Processed 501 entries (100%)." -> 501; false when the text holds no such number. */
 bool export_processed(const char *text, uint64_t *out);
 
