@@ -246,6 +246,15 @@ pread64(int fd, void *bytes, size_t len, off64_t at)
     return part < 0 ? -1 : real(fd, bytes, (size_t)part, at);
 }
 
+/* What readdir(3) reads a directory by is within libc. */
+struct dirent *
+readdir(DIR *stream)
+{
+    REAL(struct dirent *, readdir, DIR *);
+    int fd = dirfd(stream);
+    return read_fails(fd) || fault_io_readable(fd, 1, 0) < 0 ? NULL : real(stream);
+}
+
 ssize_t
 getdents64(int fd, void *entries, size_t len)
 {

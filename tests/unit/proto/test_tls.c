@@ -3,6 +3,8 @@
 
 #include <arpa/inet.h>
 #include <dirent.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -161,6 +163,61 @@ a_controllers_certificate_is_no_client(void **state)
 {
     (void)state;
     refused_by_controller(&w.controller, "certificate purpose", "unsupported certificate");
+}
+
+/* The certificate with another purpose, or with none (NULL); its CA signs what is asked of it here. */
+static void
+sign_again(const struct pki *pki, struct pki_leaf *leaf, const char *purpose)
+{
+    CLEANUP(own_freep) char *pem = NULL;
+    struct error e = ERROR_INIT;
+    char *text;
+
+    CHECK_OK(keys_to_pem(pki->key, &pem, &e), &e);
+    BIO *in = BIO_new_mem_buf(leaf->certificate, -1), *key_in = BIO_new_mem_buf(pem, -1);
+    BIO *out = BIO_new(BIO_s_mem());
+    X509 *x = PEM_read_bio_X509(in, NULL, NULL, NULL);
+    EVP_PKEY *key = PEM_read_bio_PrivateKey(key_in, NULL, NULL, NULL);
+    assert_true(x != NULL && key != NULL && out != NULL);
+    X509_EXTENSION_free(X509_delete_ext(x, X509_get_ext_by_NID(x, NID_ext_key_usage, -1)));
+    if (purpose != NULL) {
+        X509_EXTENSION *usage = X509V3_EXT_conf_nid(NULL, NULL, NID_ext_key_usage, purpose);
+        assert_int_equal(X509_add_ext(x, usage, -1), 1);
+        X509_EXTENSION_free(usage);
+    }
+    assert_true(X509_sign(x, key, NULL) > 0);
+    assert_int_equal(PEM_write_bio_X509(out, x), 1);
+    long len = BIO_get_mem_data(out, &text);
+    free(leaf->certificate);
+    leaf->certificate = strndup(text, (size_t)len);
+    EVP_PKEY_free(key);
+    X509_free(x);
+    BIO_free(in);
+    BIO_free(key_in);
+    BIO_free(out);
+}
+
+/* To OpenSSL such a certificate is good for anything. */
+static void
+a_client_certificate_without_a_purpose_is_refused(void **state)
+{
+    (void)state;
+    struct pki_leaf leaf;
+    pki_issue(&w.pki, CERTIFICATE_AGENT, "mail1", clock_wall(), 30, &leaf);
+    sign_again(&w.pki, &leaf, NULL);
+    refused_by_controller(&leaf, "certificate purpose", "unsupported certificate");
+    pki_leaf_free(&leaf);
+}
+
+static void
+a_controllers_name_is_no_clients_whatever_the_purpose(void **state)
+{
+    (void)state;
+    struct pki_leaf leaf;
+    pki_issue(&w.pki, CERTIFICATE_CONTROLLER, "other", clock_wall(), 30, &leaf);
+    sign_again(&w.pki, &leaf, "clientAuth");
+    refused_by_controller(&leaf, "it is a controller's", "alert");
+    pki_leaf_free(&leaf);
 }
 
 static void
@@ -458,6 +515,8 @@ main(void)
         WITH_HUB(a_client_of_another_ca_is_refused),
         WITH_HUB(an_expired_client_is_refused),
         WITH_HUB(a_controllers_certificate_is_no_client),
+        WITH_HUB(a_client_certificate_without_a_purpose_is_refused),
+        WITH_HUB(a_controllers_name_is_no_clients_whatever_the_purpose),
         WITH_HUB(a_client_without_certificate_is_refused),
         WITH_HUB(another_hosts_name_is_refused),
         WITH_HUB(a_controller_of_another_ca_is_refused),

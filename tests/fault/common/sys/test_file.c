@@ -219,6 +219,38 @@ no_descriptor_is_lost_to_a_fault(void **state)
     assert_int_equal(before, after);
 }
 
+static enum rc
+count_name(void *ctx, const char *name, struct error *e)
+{
+    (void)name;
+    (void)e;
+    ++*(unsigned *)ctx;
+    return RC_OK;
+}
+
+/* A list that ends early would say that what comes behind is not there. */
+static void
+a_directory_that_breaks_off_is_no_shorter_one(void **state)
+{
+    const struct place *place = *state;
+    struct error e = ERROR_INIT;
+    unsigned seen = 0, n = 1;
+
+    put_old(place, "a");
+    put_old(place, "b");
+    for (bool fired = true; fired; n++) {
+        seen = 0;
+        fault_io_plan(
+            &(struct fault_io_plan){.what = FAULT_IO_READS, .error_number = EIO, .at = n});
+        enum rc rc = file_list(place->fd, ".", count_name, &seen, &e);
+        fired = fault_io_fired();
+        fault_io_disarm();
+        assert_int_equal(rc, fired ? RC_IO : RC_OK);
+    }
+    assert_int_equal(seen, 2);
+    assert_true(n > 5); /* two names, ".", "..", the end */
+}
+
 #define PLACE_TEST(f) cmocka_unit_test_setup_teardown(f, enter, leave)
 
 int
@@ -231,6 +263,7 @@ main(void)
         PLACE_TEST(a_failed_new_file_is_not_there),
         PLACE_TEST(a_failure_making_directories_is_told_and_repeatable),
         PLACE_TEST(no_descriptor_is_lost_to_a_fault),
+        PLACE_TEST(a_directory_that_breaks_off_is_no_shorter_one),
     };
     return cmocka_run_group_tests_name("file under faults", tests, NULL, NULL);
 }

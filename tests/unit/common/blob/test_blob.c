@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "common/blob/blob_open.h"
+#include "common/crypto/aead.h"
 #include "common/crypto/digest.h"
 #include "tests/support/check.h"
 
@@ -114,6 +116,36 @@ every_length_comes_back(void **state)
              RC_INVALID);
 }
 
+/*
+ * The key is an HMAC of what is encrypted, as docs/formats/blob.md has it.  One of the plain text would be the same for two
+ * bodies, after a new version of the compressor: one key and nonce for two messages.
+ */
+static void
+the_key_follows_from_the_compressed_body(void **state)
+{
+    struct fixture *f = *state;
+    struct error e = ERROR_INIT;
+    struct aead_key derived;
+    struct aead *aead = NULL;
+    struct id secret, key;
+    static uint8_t text[10000], body[10000];
+    memset(text, 'a', sizeof text);
+    seal(f, span_of(text, sizeof text));
+    struct span blob = buffer_span(&f->blob);
+    struct span header = span_of(blob.data, BLOB_HEADER_SIZE);
+    struct span sealed = span_of(blob.data + header.len, blob.len - header.len);
+    size_t body_len = sealed.len - BLOB_TAG_SIZE;
+    assert_true(body_len < sizeof text / 10);
+    CHECK_OK(blob_open_derive(&f->ref.key, &derived, &e), &e);
+    CHECK_OK(aead_new(&aead, &e), &e);
+    CHECK_OK(aead_open(aead, &derived, header, sealed, body, &e), &e);
+    CHECK_OK(digest_expand(&f->domain.secret, "koffer/1/secret/chunk", secret.bytes, ID_SIZE, &e),
+             &e);
+    CHECK_OK(digest_hmac(&secret, header, span_of(body, body_len), &key, &e), &e);
+    assert_memory_equal(key.bytes, f->ref.key.bytes, ID_SIZE);
+    aead_free(aead);
+}
+
 /* Noise is stored as it is: the blob is the plain text and a fixed overhead. */
 static void
 what_does_not_compress_is_stored_plain(void **state)
@@ -215,6 +247,7 @@ main(void)
         WITH_FIXTURE(golden_blob_has_its_id),
         WITH_FIXTURE(same_content_is_the_same_blob_whatever_was_sealed_before),
         WITH_FIXTURE(every_length_comes_back),
+        WITH_FIXTURE(the_key_follows_from_the_compressed_body),
         WITH_FIXTURE(what_does_not_compress_is_stored_plain),
         WITH_FIXTURE(every_flipped_bit_is_noticed),
         WITH_FIXTURE(wrong_key_and_wrong_length_are_refused),

@@ -326,6 +326,7 @@ a_full_that_is_not_complete_or_not_next_is_refused(void **state)
     struct record_vault_id other = {{1}};
     vault_kit_record(&w->kit, &other, 3, &name, &root, &w->record);
     CHECK_RC(vault_commit_full(w->vault, buffer_span(&w->record), &name, &e), RC_INVALID);
+    assert_non_null(strstr(e.text, "refused: it belongs to another vault"));
     CHECK_RC(vault_commit_full(w->vault, span_of("record", 6), &name, &e), RC_INVALID);
     assert_int_equal(vault_kit_count(w->path, "fulls"), 1);
     assert_int_equal(vault_kit_count(w->path, "tmp"), 0);
