@@ -8,7 +8,6 @@ foreach(lives controller/backup controller/state agent/agent)
                  SOURCES trust/common/campaign_file_operations.c trust/${storey}/lives_${name}.c ${FAULT_IO}
                  USES ${storey}_parts agent_parts PkgConfig::CMOCKA)
 endforeach()
-
 add_campaign(bit_rot
              SOURCES trust/controller/campaign_bit_rot.c trust/controller/rotten.c trust/controller/rotten_change.c
                      ${FAULT_IO}
@@ -35,10 +34,12 @@ if(SANITIZE MATCHES "address")
         endforeach()
     endforeach()
 endif()
-add_campaign(power SOURCES trust/controller/campaign_power.c trust/controller/power_vault.c
-                     trust/controller/power_catalogue.c trust/controller/power_state.c
+add_campaign(power SOURCES trust/controller/campaign_power.c trust/controller/power_catalogue.c
+                     trust/controller/power_state.c
                      trust/controller/power_memory.c trust/controller/power_restore.c
-                     trust/controller/power_signatures.c ${FAULT_IO}
+                     trust/controller/power_signatures.c trust/controller/power_chance.c ${FAULT_IO}
              USES controller_parts agent_parts)
 # Of the release build: a hundred thousand recoveries.
 add_dependencies(programs campaign.power)
+
+add_campaign(seals SOURCES trust/common/campaign_seals.c USES common)

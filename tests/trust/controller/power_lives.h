@@ -2,10 +2,8 @@
 #ifndef TESTS_TRUST_CONTROLLER_POWER_LIVES_H
 #define TESTS_TRUST_CONTROLLER_POWER_LIVES_H
 
-#include "tests/support/power_life.h"
+#include "tests/support/power_vault.h"
 
-/* power_vault.c: a new vault, and one with a past. */
-extern const struct power_life power_vault_new, power_vault_old;
 /* power_catalogue.c */
 extern const struct power_life power_catalogue;
 /* power_state.c: what `koffer-controller init` makes; what file_replace() keeps, receipts for one. */

@@ -47,18 +47,16 @@ load_state(const char *root, struct error *e)
     return store_load(&s, &store, e);
 }
 
-/* The operator does what the message says: moves away what is there, and begins anew. */
+/* The operator says it again. */
 static enum rc
 make_state_again(const char *root, struct power_trace *t, struct error *e)
 {
-    char path[PATH];
-    if (load_state(root, e) != RC_OK) {
-        (void)settings_in(root, path);
-        TRY(file_remove_tree(AT_FDCWD, path, e));
-        TRY(make_state(root, e));
-    }
-    power_trace_ack(t, STATE_MADE, 0, NULL);
-    return RC_OK;
+    enum rc rc = make_state(root, e);
+    if (rc == RC_EXISTS)
+        rc = load_state(root, e);
+    if (rc == RC_OK)
+        power_trace_ack(t, STATE_MADE, 0, NULL);
+    return rc;
 }
 
 static enum rc

@@ -1,12 +1,12 @@
-/* power_vault.c -- lives of a vault: made, filled, committed to, opened again.  See power_life.h. */
+/* power_vault.c -- lives of a vault: made, filled, committed to, opened again.  See power_vault.h. */
 #include <fcntl.h>
 #include <stdio.h>
 
 #include "common/base/arena.h"
 #include "common/sys/file.h"
 #include "controller/vault/vault.h"
+#include "tests/support/power_vault.h"
 #include "tests/support/vault_kit.h"
-#include "tests/trust/controller/power_lives.h"
 
 enum { LEAVES = 6, TREES = 3, BLOBS = LEAVES + TREES, PATH = 256, ARENA = 4 << 20 };
 enum promise { VAULT_CREATED, BLOB_SAFE, FULL_SAFE };
