@@ -1,0 +1,25 @@
+"""What is read from a host and written to one (docs/planted-bugs.md)."""
+
+BUGS = [
+    ("restore-follows-links", "a link within the target leads a restore out of it", "common/sys/beneath.c",
+     "        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,\n", "        .resolve = 0,\n",
+     "unit.common.sys.file"),
+    ("restore-overwrites", "a restore replaces what differs without being told to", "common/tree/unpack_file.c",
+     "    if (job->options->existing == UNPACK_KEEP) {\n", "    if (false) {\n", "unit.common.tree.unpack"),
+    ("name-leads-out", "a tree may hold the name '..'", "common/tree/node.c",
+     "    return !dots;\n", "    (void)dots;\n    return true;\n", "unit.common.tree.node"),
+    ("name-with-a-slash", "a tree may hold a name with a slash", "common/tree/node.c",
+     "memchr(name.data, '/', name.len) != NULL || ", "", "unit.common.tree.node"),
+    ("exit-code-ignored", "a child that failed passes for one that succeeded", "common/sys/process.c",
+     "WIFEXITED(status) ? WEXITSTATUS(status) : -1", "0", "unit.common.sys.process"),
+    ("dump-trailer-not-checked", "a dump that was cut off passes for a whole one", "agent/source/mariadb/dump_trailer.c",
+     "    if (len < need || memcmp(t->tail + start, words, need) != 0)\n        return false;\n", "    if (len < need)\n        return true;\n",
+     "unit.agent.source.mariadb.dump_trailer"),
+    ("ldif-count-not-compared", "an export with fewer entries than the server wrote passes for whole", "agent/source/ldap/export.c",
+     "    if (count->entries != processed)\n", "    if (false)\n", "unit.agent.source.ldap.export"),
+    ("ldif-cut-off", "an export without its end passes for whole", "agent/source/ldap/export.c",
+     "    if (!ldif_count_ended(count))\n", "    if (false)\n", "unit.agent.source.ldap.export"),
+    ("ldif-count-wrong", "a 'dn:' in the middle of a line is counted as an entry", "agent/source/ldap/ldif_count.c",
+     "        else\n            c->matched = NO_MORE;\n", "        else\n            c->matched = 0;\n",
+     "unit.agent.source.ldap.ldif_count"),
+]
