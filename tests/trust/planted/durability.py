@@ -25,7 +25,7 @@ BUGS = [
     ("log-without-name", "the names of the catalogue's files are not synced when it is opened", "controller/catalogue/catalogue.c",
      "        rc = sync_names(path, e);\n", "        rc = RC_OK;\n", "fault.controller.catalogue.catalogue_power"),
     ("restore-not-synced", "a restore says OK before its files are on the disk", "common/tree/unpack.c",
-     "    if (!job->options->dry_run && syncfs(job->target) != 0)\n", "    if (false)\n", POWER),
+     "    if (!job->options->dry_run && syncfs(job->target) != 0)\n", "    if (false)\n", "fault.common.tree.unpack_power"),
     ("early-commit", "a full is committed although a blob it reaches is not in the vault", "controller/vault/vault_full.c",
      "    if (reach.missing > 0)\n", "    if (false)\n", "unit.controller.vault.vault"),
     ("vault-goes-on-after-failed-sync", "a vault takes writes after a sync failed", "controller/vault/vault_state.c",
