@@ -17,6 +17,7 @@
 #include "tests/support/fault_io.h"
 #include "tests/support/power_disk.h"
 #include "tests/support/vault_kit.h"
+#include "tests/trust/controller/power_chance.h"
 #include "tests/trust/controller/power_lives.h"
 
 enum { BLOCK = 100, KINDS = 4, TWICE = 8, GOES_ON = 8, TOLD_MAX = 3 };
@@ -100,7 +101,7 @@ count_changes(void)
 
 /* Which life, how disturbed, where: in an order that soon has seen a bit of everything. */
 static void
-begin_block(struct block *b, uint64_t number)
+begin_block(struct block *b, uint64_t seed, uint64_t number)
 {
     const unsigned stride = 7919; /* a prime: visits all places before one again */
     uint64_t turn = number / LIVES;
@@ -109,6 +110,7 @@ begin_block(struct block *b, uint64_t number)
     b->how = (enum disturbance)(turn % KINDS);
     b->n = (unsigned)(turn / KINDS * stride % changes[number % LIVES]) + 1;
     seen_count = 0;
+    power_chance_begin(seed ^ (number + 1) << 20);
     record(b);
 }
 
@@ -190,7 +192,7 @@ try_case(struct campaign *c, struct block *b, uint64_t n)
     struct outcome o = {.rc = RC_OK, .e = ERROR_INIT};
 
     if (b->trace == NULL || b->number != n / BLOCK)
-        begin_block(b, n / BLOCK);
+        begin_block(b, c->seed, n / BLOCK);
     /* An undisturbed record step by step, over several blocks; others anywhere. */
     size_t places = power_trace_length(b->trace) + 1;
     o.at[0] = b->how != UNDISTURBED ? campaign_below(c, places)
