@@ -93,12 +93,24 @@ be_the_only_one(const struct settings *s, int *out, struct error *e)
                : error_errno(e, "lock '%s'", s->private);
 }
 
+/* *ours: a socket of our own making, whose name goes when we go. */
 static enum rc
 open_listener(const struct settings *s, const struct privilege_account *peer, int *out,
-              struct error *e)
+              const char **ours, struct error *e)
 {
     TRY(priv_channel_inherited(out, e));
-    return *out >= 0 ? RC_OK : priv_channel_listen(s->socket, peer->gid, out, e);
+    if (*out >= 0)
+        return RC_OK;
+    TRY(priv_channel_listen(s->socket, peer->gid, out, e));
+    *ours = s->socket;
+    return RC_OK;
+}
+
+static void
+unlinkp(const char **path)
+{
+    if (*path != NULL)
+        (void)unlink(*path);
 }
 
 static enum rc
@@ -107,8 +119,9 @@ serve(const struct settings *s, const struct config *config, const struct secret
 {
     CLEANUP(own_closep) int signals = -1;
     CLEANUP(own_closep) int listener = -1;
+    CLEANUP(unlinkp) const char *socket = NULL;
     TRY(open_signals(&signals, e));
-    TRY(open_listener(s, peer, &listener, e));
+    TRY(open_listener(s, peer, &listener, &socket, e));
     const struct priv_server_options options = {
         .jobs =
             {

@@ -90,4 +90,22 @@ bool rc_is_transient(enum rc code);
             return error_context((e), __VA_ARGS__);                                                \
     } while (0)
 
+/* gcc -fanalyzer sees one file: that a failure is never RC_OK is what it cannot know of functions elsewhere. */
+#ifdef ANALYZE
+#undef error_set
+#undef error_errno
+#undef TRY_IN
+#define error_set(e, code, ...)                                                                    \
+    ((void)error_set_at((e), (code), __FILE__, __LINE__, __VA_ARGS__), (code))
+#define error_errno(e, ...) ((void)error_errno_at((e), __FILE__, __LINE__, __VA_ARGS__), RC_IO)
+#define TRY_IN(call, e, ...)                                                                       \
+    do {                                                                                           \
+        enum rc try_rc_ = (call);                                                                  \
+        if (try_rc_ != RC_OK) {                                                                    \
+            (void)error_context((e), __VA_ARGS__);                                                 \
+            return try_rc_;                                                                        \
+        }                                                                                          \
+    } while (0)
+#endif
+
 #endif

@@ -186,14 +186,14 @@ the_deadline_ends_the_whole_group(void **state)
     (void)state;
     struct error e = ERROR_INIT;
     CLEANUP(buffer_free) struct buffer out = BUFFER_INIT(1024);
-    /* The grandchild would hold stdout open for ever. */
+    /* The grandchild would hold stdout open for ever.  The deadline leaves a busy machine time to begin. */
     const struct process_options o = {.argv =
                                           SCRIPT("echo begun >&2; cat /dev/zero >/dev/null & wait"),
-                                      .deadline = clock_after_ms(clock_mono(), 1000)};
+                                      .deadline = clock_after_ms(clock_mono(), 1500)};
     struct mono begin = clock_mono();
     CHECK_RC(process_run(&o, &out, NULL, &e), RC_TIMEOUT);
     assert_non_null(strstr(e.text, "deadline: begun"));
-    assert_true(clock_mono().ns - begin.ns < 8 * CLOCK_NS_PER_SECOND);
+    assert_true(clock_mono().ns - begin.ns < 20 * CLOCK_NS_PER_SECOND);
 }
 
 static void
