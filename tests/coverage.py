@@ -27,10 +27,11 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build" / "coverage"
 # What carries trust, and the least of its lines that tests run, in percent: what was measured, less one.
 FLOORS = {
-    "common": 91,
+    "common": 92,
     "proto": 92,
     "controller/vault": 93,
     "agent/job": 94,
+    "controller/authority": 98,
 }
 REASON = re.compile(r"/\* not covered: \S")
 FAULT = re.compile(r"\bRC_NO_MEMORY\b|\berror_errno\(|\balgorithms_failed\(|\bNNG_ENOMEM\b")

@@ -65,8 +65,9 @@ new_certificate(EVP_PKEY *subject, struct wall now, int64_t life)
     if (x != NULL && X509_set_version(x, X509_VERSION_3) == 1 && set_serial(x) &&
         set_validity(x, now, life) && X509_set_pubkey(x, subject) == 1)
         return x;
+    /* not covered: OpenSSL fails here for want of memory only */
     X509_free(x);
-    return NULL;
+    return NULL; /* not covered: likewise */
 }
 
 static bool

@@ -293,6 +293,27 @@ a_secret_file_is_one_line_of_64_digits(void **state)
     CHECK_RC(keys_read_secret(place->path, &read, &e), RC_INVALID);
 }
 
+/* A key with a passphrase would make OpenSSL ask for it, on a terminal that a daemon has not. */
+static void
+a_file_without_a_plain_key_is_refused(void **state)
+{
+    struct place *place = *state;
+    struct error e = ERROR_INIT;
+    CLEANUP(keys_private_freep) struct keys_private *read = NULL;
+    static const char encrypted[] =
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\n"
+        "MIGbMFcGCSqGSIb3DQEFDTBKMCkGCSqGSIb3DQEFDDAcBAj77Evb0EA3NwICCAAw\n"
+        "DAYIKoZIhvcNAgkFADAdBglghkgBZQMEASoEEMAtvakssntwsLj+4ARf1PsEQGLB\n"
+        "igdG+YLzdSbxp1iQjzx/I8w7MiVti7hWvYza9xPmee67xjRVSzR8CcMwnBlE3Jmt\n"
+        "ZbG2HEQivh9QuSqoobw=\n"
+        "-----END ENCRYPTED PRIVATE KEY-----\n";
+    write_text(place->path, "no key\n");
+    CHECK_RC(keys_read_file(KEYS_RECEIVING, place->path, &read, &e), RC_INVALID);
+    write_text(place->path, encrypted);
+    CHECK_RC(keys_read_file(KEYS_RECEIVING, place->path, &read, &e), RC_INVALID);
+    assert_non_null(strstr(e.text, "not an unencrypted PEM"));
+}
+
 int
 main(void)
 {
@@ -308,6 +329,7 @@ main(void)
                                         enter, leave),
         cmocka_unit_test(a_pem_text_can_be_given_to_tls),
         cmocka_unit_test_setup_teardown(a_secret_file_is_one_line_of_64_digits, enter, leave),
+        cmocka_unit_test_setup_teardown(a_file_without_a_plain_key_is_refused, enter, leave),
     };
     return cmocka_run_group_tests_name("keys", tests, NULL, NULL);
 }

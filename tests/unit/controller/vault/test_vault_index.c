@@ -103,6 +103,17 @@ it_grows_past_its_first_map_and_keeps_everything(void **state)
 }
 
 static void
+assert_same(const struct vault_index_totals *a, const struct vault_index_totals *b)
+{
+    assert_int_equal(a->packs, b->packs);
+    assert_int_equal(a->blobs, b->blobs);
+    assert_int_equal(a->bytes_packs, b->bytes_packs);
+    assert_int_equal(a->bytes_blobs, b->bytes_blobs);
+    assert_int_equal(a->bytes_plain, b->bytes_plain);
+    assert_int_equal(a->next_pack, b->next_pack);
+}
+
+static void
 a_pack_added_twice_and_a_blob_known_already_change_nothing(void **state)
 {
     struct world *w = *state;
@@ -117,7 +128,7 @@ a_pack_added_twice_and_a_blob_known_already_change_nothing(void **state)
     CHECK_OK(vault_index_total(w->index, &before, &e), &e);
     add_pack(w, 0);
     CHECK_OK(vault_index_total(w->index, &after, &e), &e);
-    assert_memory_equal(&before, &after, sizeof before);
+    assert_same(&before, &after);
     CHECK_OK(vault_index_add(w->index, &other, 500, &place, 1, &e), &e);
     CHECK_OK(vault_index_find(w->index, &blob, &found, &got, &pack, &e), &e);
     assert_int_equal(got.offset, 65);
