@@ -30,7 +30,7 @@
 enum {
     HUB_HEARTBEAT_MS = 10000,
     HUB_SILENCE_MS = 25000,
-    HUB_STUCK_MS = 12000, /* a whole message needs less over 22 KB/s */
+    HUB_STUCK_MS = 10000, /* a whole message needs less over 26 KB/s */
     HUB_OUTSTANDING = 32,
     HUB_MAILBOX = 4096,
     HUB_PEERS = 1024,     /* connections; more are refused, except root's: */
