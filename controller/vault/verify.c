@@ -89,7 +89,7 @@ vault_verify(struct vault *v, const struct vault_verify_options *options,
 
     TRY(id_map_new(&y.blobs, e));
     TRY(id_map_new(&y.losses_by_id, e));
-    TRY(verify_gaps_load(&y, e));
+    TRY(verify_gap_load(&y, e));
     (void)pthread_rwlock_rdlock(&v->survey);
     enum rc rc = options->only_full == 0 ? verify_all(&y, e) : verify_one(&y, e);
     (void)pthread_rwlock_unlock(&v->survey);

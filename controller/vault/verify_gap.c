@@ -45,7 +45,7 @@ read_gaps(int dir, struct buffer *out, struct error *e)
 }
 
 enum rc
-verify_gaps_load(struct verify *y, struct error *e)
+verify_gap_load(struct verify *y, struct error *e)
 {
     CLEANUP(buffer_free) struct buffer text = BUFFER_INIT(GAPS_SIZE);
 
@@ -111,7 +111,7 @@ static enum rc
 find_gaps(struct verify *y, struct error *e)
 {
     TRY(id_map_new(&y->gaps, e));
-    TRY(verify_gaps_load(y, e));
+    TRY(verify_gap_load(y, e));
     TRY(verify_fulls_list(y, e));
     TRY(verify_fulls_read(y, e));
     if (y->gaps_failed)

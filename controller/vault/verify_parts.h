@@ -101,7 +101,7 @@ verify_chain_add(struct verify_chain *chain, struct verify *y, const struct vaul
                  struct record_archive *archives, size_t count, struct error *e);
 
 /* verify_gap.c.  What is accepted, from VAULT/gaps. */
-enum rc verify_gaps_load(struct verify *y, struct error *e);
+enum rc verify_gap_load(struct verify *y, struct error *e);
 /* `key` (an archive record, or a full) does not follow what came before it. */
 void verify_gap(struct verify *y, const struct id *key, uint64_t full, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
