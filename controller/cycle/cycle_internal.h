@@ -38,8 +38,12 @@ size_t cycle_sources_in(const struct cycle *c, enum cycle_source_state state);
 /* cycle_step.c: orders out, results in. */
 void cycle_step_order(struct cycle_runner *r, struct cycle_source *s, Koffer__StepVerb verb);
 void cycle_step_cancel(struct cycle_runner *r, struct cycle_source *s);
+/* The step in flight came to nothing. */
+void cycle_step_give_up(struct cycle_runner *r, struct cycle_source *s, const char *problem,
+                        const char *remedy);
 void cycle_step_result(void *runner, const char *agent, const Koffer__StepResult *result);
 void cycle_step_progress(void *runner, const char *agent, const Koffer__Progress *progress);
+/* cycle_agent.c */
 void cycle_step_up(void *runner, const char *agent, const uint64_t *jobs, size_t count);
 void cycle_step_lost(void *runner, const char *agent);
 void cycle_step_watch(struct cycle_runner *r, struct mono now); /* deadlines */

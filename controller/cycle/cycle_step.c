@@ -108,9 +108,9 @@ set_released(struct cycle_runner *r, struct cycle_source *s)
     cycle_source_save(r, s);
 }
 
-/* A step came to nothing. */
-static void
-give_up(struct cycle_runner *r, struct cycle_source *s, const char *problem, const char *remedy)
+void
+cycle_step_give_up(struct cycle_runner *r, struct cycle_source *s, const char *problem,
+                   const char *remedy)
 {
     bool release = s->verb == KOFFER__STEP_VERB__STEP_RELEASE;
     end_step(r, s);
@@ -140,10 +140,10 @@ cycle_step_order(struct cycle_runner *r, struct cycle_source *s, Koffer__StepVer
         s->started = clock_wall();
     if (fill_order(r, s, &order, &token, &e) != RC_OK ||
         fleet_order(r->fleet, s->agent, &order, &e) != RC_OK) {
-        give_up(r, s, e.text,
-                e.code == RC_AGAIN || e.code == RC_NOT_FOUND
-                    ? "start koffer-agent on that host, or see why it cannot connect"
-                    : "");
+        cycle_step_give_up(r, s, e.text,
+                           e.code == RC_AGAIN || e.code == RC_NOT_FOUND
+                               ? "start koffer-agent on that host, or see why it cannot connect"
+                               : "");
         return;
     }
     s->begun = true;
@@ -154,7 +154,7 @@ void
 cycle_step_cancel(struct cycle_runner *r, struct cycle_source *s)
 {
     if (s->lost_until.ns != 0) { /* nobody is there to answer */
-        give_up(r, s, "its agent was lost", "");
+        cycle_step_give_up(r, s, "its agent was lost", "");
         return;
     }
     fleet_cancel(r->fleet, s->agent, s->job);
@@ -364,7 +364,7 @@ cycle_step_result(void *runner, const char *agent, const Koffer__StepResult *res
         s->finished = clock_wall();
         cycle_source_save(r, s);
     } else
-        give_up(r, s, result->text, result->remedy);
+        cycle_step_give_up(r, s, result->text, result->remedy);
     cycle_advance(r);
 }
 
@@ -377,63 +377,4 @@ cycle_step_progress(void *runner, const char *agent, const Koffer__Progress *pro
         return;
     data_heard(r->options.data, s->job);
     copy_progress(s, progress);
-}
-
-/* ---- agents that come and go */
-
-static bool
-has_job(const uint64_t *jobs, size_t count, uint64_t job)
-{
-    for (size_t i = 0; i < count; i++)
-        if (jobs[i] == job)
-            return true;
-    return false;
-}
-
-void
-cycle_step_up(void *runner, const char *agent, const uint64_t *jobs, size_t count)
-{
-    struct cycle_runner *r = runner;
-    for (size_t i = 0; r->running != NULL && i < r->running->count; i++) {
-        struct cycle_source *s = &r->running->sources[i];
-        if (s->job == 0 || !text_equal(s->agent, agent))
-            continue;
-        if (has_job(jobs, count, s->job))
-            s->lost_until = (struct mono){0};
-        else
-            give_up(
-                r, s,
-                "the agent came back without this step: it was restarted, or had let go while we were away",
-                "start the cycle again: what was uploaded is not sent twice");
-    }
-    cycle_advance(r);
-}
-
-void
-cycle_step_lost(void *runner, const char *agent)
-{
-    struct cycle_runner *r = runner;
-    for (size_t i = 0; r->running != NULL && i < r->running->count; i++) {
-        struct cycle_source *s = &r->running->sources[i];
-        if (s->job != 0 && text_equal(s->agent, agent))
-            s->lost_until = clock_after_ms(clock_mono(), CYCLE_GRACE_MS);
-    }
-}
-
-void
-cycle_step_watch(struct cycle_runner *r, struct mono now)
-{
-    for (size_t i = 0; i < r->running->count; i++) {
-        struct cycle_source *s = &r->running->sources[i];
-        if (s->job == 0)
-            continue;
-        if (s->lost_until.ns != 0 && clock_ms_until(s->lost_until, now) == 0)
-            give_up(r, s, "the agent was lost in the middle of the step and did not come back",
-                    "see why koffer-agent on that host stopped or cannot connect");
-        else if (clock_ms_until(s->deadline, now) == 0) {
-            fleet_cancel(r->fleet, s->agent, s->job);
-            give_up(r, s, "the step did not end within its deadline",
-                    "raise capture-deadline in koffer-controller.conf if it needs more time");
-        }
-    }
 }
