@@ -71,6 +71,62 @@ keep_what_is_whole(struct vault *v, const struct id *name, const char *why, stru
     return RC_OK;
 }
 
+/* ---- a pack that the disk does not read */
+
+struct unread {
+    const struct id *name;
+    uint32_t number; /* 0: the index does not know it */
+    struct id_map *blobs;
+};
+
+static enum rc
+find_number(void *ctx, const struct id *name, uint32_t number, struct error *e)
+{
+    struct unread *u = ctx;
+
+    (void)e;
+    if (id_equal(name, u->name))
+        u->number = number;
+    return RC_OK;
+}
+
+static enum rc
+note_blob(void *ctx, const struct pack_place *place, uint32_t pack, struct error *e)
+{
+    const struct unread *u = ctx;
+    bool added;
+
+    return pack == u->number ? id_map_add(u->blobs, &place->id, 1, &added, e) : RC_OK;
+}
+
+static enum rc
+doubt_blob(void *ctx, const struct id *id, struct error *e)
+{
+    (void)e;
+    vault_doubt(ctx, id);
+    return RC_OK;
+}
+
+/* It may be read again when the disk is: so its blobs keep their place, and are stored again meanwhile. */
+static enum rc
+doubt_all_of(struct vault *v, const struct id *name, const char *why, struct error *e)
+{
+    CLEANUP(id_map_freep) struct id_map *blobs = NULL;
+    char path[PACK_PATH_SIZE];
+
+    log_warning("a pack cannot be read", LOG_TEXT("pack", pack_format_path(name, path)),
+                LOG_TEXT("why", why));
+    TRY(id_map_new(&blobs, e));
+    struct unread u = {.name = name, .blobs = blobs};
+    TRY(vault_index_each_pack(v->index, find_number, &u, e));
+    if (u.number == 0)
+        return RC_OK;
+    TRY(vault_index_each_blob(v->index, note_blob, &u, e));
+    return id_map_each(blobs, doubt_blob, v, e);
+}
+
+/* ---- one pack */
+
 static enum rc
 look_again(struct recheck *r, const struct id *name, struct error *e)
 {
@@ -86,6 +142,8 @@ look_again(struct recheck *r, const struct id *name, struct error *e)
         rc = pack_reader_check(reader, name, &why);
     if (rc == RC_CORRUPT)
         return keep_what_is_whole(r->vault, name, why.text, e);
+    if (rc == RC_IO || rc == RC_DENIED)
+        return doubt_all_of(r->vault, name, why.text, e);
     if (rc == RC_OK || rc == RC_NOT_FOUND)
         return RC_OK;
     *e = why;
@@ -116,13 +174,18 @@ static enum rc
 read_mark(struct recheck *r, bool *marked, struct error *e)
 {
     CLEANUP(buffer_free) struct buffer text = BUFFER_INIT(MARK_SIZE + 1);
+    struct error why = ERROR_INIT;
 
     TRY(file_exists(r->vault->dir, VAULT_DEGRADED_NAME, marked, e));
     if (!*marked)
         return RC_OK;
     log_warning("a sync had failed before: the packs written then are read again",
                 LOG_TEXT("vault", r->vault->path));
-    TRY(file_read(r->vault->dir, VAULT_DEGRADED_NAME, &text, e));
+    if (file_read(r->vault->dir, VAULT_DEGRADED_NAME, &text, &why) != RC_OK) {
+        /* It was written on a disk that failed; the newest were looked at. */
+        log_error(&why, "the mark of it cannot be read", LOG_TEXT("vault", r->vault->path));
+        return RC_OK;
+    }
     TRY(buffer_append(&text, span_of("", 1), e));
     return look_at_marked(r, (const char *)text.data, e);
 }

@@ -96,10 +96,12 @@ verify_chain_add(struct verify_chain *chain, struct verify *y, const struct vaul
         const struct record_archive *a = &archives[i];
         struct link *last = find_host(chain, a->host);
         if (!fits(last, a))
-            verify_gap(y, &a->name, full->number,
-                       "'fulls/%s': archive %" PRIu64
-                       " of host %s does not follow the host's last one",
-                       vault_full_name(full, name), a->sequence, a->host);
+            verify_gap(
+                y,
+                &(struct verify_gap){
+                    .follows = a->name, .full = full->number, .hit = full->number, .hits = ""},
+                "'fulls/%s': archive %" PRIu64 " of host %s does not follow the host's last one",
+                vault_full_name(full, name), a->sequence, a->host);
         if (last == NULL)
             last = add_host(chain, a->host);
         if (last == NULL)

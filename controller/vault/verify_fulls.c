@@ -69,22 +69,23 @@ find_bad(const struct reading *r, enum vault_finding_kind kind, const char *why)
 static void
 find_gap(const struct reading *r, const struct id *missing)
 {
-    char name[VAULT_FULL_NAME_SIZE], id[ID_TEXT_SIZE], to[32] = "";
+    char name[VAULT_FULL_NAME_SIZE], id[ID_TEXT_SIZE], hits[96] = "";
     const struct vault_full *full = &r->full->full;
     uint64_t first = r->before == NULL ? 1 : r->before->number + 1;
+    bool free = first < full->number && !id_is_zero(missing);
 
-    if (first >= full->number || id_is_zero(missing)) {
-        verify_gap(r->y, &full->name, full->number,
-                   "'fulls/%s': the full that it says came before it is not the one here",
-                   vault_full_name(full, name));
-        return;
-    }
-    if (first + 1 < full->number)
-        (void)snprintf(to, sizeof to, " to %" PRIu64, full->number - 1);
-    verify_gap(r->y, &full->name, full->number,
-               "'fulls/%s': the full that it says came before it, with the record %s, is not "
-               "here; fulls hit: %" PRIu64 "%s",
-               vault_full_name(full, name), id_text(missing, id), first, to);
+    if (free && first + 1 < full->number)
+        (void)snprintf(hits, sizeof hits, "; fulls hit: %" PRIu64 " to %" PRIu64, first,
+                       full->number - 1);
+    else if (free)
+        (void)snprintf(hits, sizeof hits, "; fulls hit: %" PRIu64, first);
+    const struct verify_gap gap = {.follows = full->name,
+                                   .full = full->number,
+                                   .hit = free ? first : full->number,
+                                   .hits = hits};
+    verify_gap(r->y, &gap,
+               "'fulls/%s': the full that it says came before it, with the record %s, is not here",
+               vault_full_name(full, name), id_text(missing, id));
 }
 
 static void

@@ -68,22 +68,22 @@ collect(struct verify *y, const struct id *key, uint64_t full)
 }
 
 void
-verify_gap(struct verify *y, const struct id *key, uint64_t full, const char *fmt, ...)
+verify_gap(struct verify *y, const struct verify_gap *gap, const char *fmt, ...)
 {
     char text[VERIFY_TEXT_SIZE];
     va_list args;
 
-    if (id_map_find(y->accepted, key) != NULL)
+    if (id_map_find(y->accepted, &gap->follows) != NULL)
         return;
     va_start(args, fmt);
     (void)vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
     if (y->gaps != NULL)
-        collect(y, key, full);
+        collect(y, &gap->follows, gap->full);
     else
-        verify_find(y, VAULT_BROKEN_CHAIN, full,
-                    "%s; if it was removed on purpose: koffer vault accept-gap %" PRIu64, text,
-                    full);
+        verify_find(y, VAULT_BROKEN_CHAIN, gap->hit,
+                    "%s (if it was removed on purpose: koffer vault accept-gap %" PRIu64 ")%s",
+                    text, gap->full, gap->hits);
 }
 
 /* ---- accepting */

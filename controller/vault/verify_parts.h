@@ -102,9 +102,15 @@ verify_chain_add(struct verify_chain *chain, struct verify *y, const struct vaul
 
 /* verify_gap.c.  What is accepted, from VAULT/gaps. */
 enum rc verify_gap_load(struct verify *y, struct error *e);
-/* `key` (an archive record, or a full) does not follow what came before it. */
-void verify_gap(struct verify *y, const struct id *key, uint64_t full, const char *fmt, ...)
-    PRINTF_LIKE(4, 5);
+/* Something does not follow what came before it. */
+struct verify_gap {
+    struct id follows; /* what does: an archive record, or a full */
+    uint64_t full;     /* the full it is, or is in */
+    uint64_t hit;      /* the first full concerned */
+    const char *hits;  /* the end of the words: "; fulls hit: 3 to 5", or "" */
+};
+void
+verify_gap(struct verify *y, const struct verify_gap *gap, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /* verify_reach.c */
 enum rc verify_reach_all(struct verify *y, struct error *e);

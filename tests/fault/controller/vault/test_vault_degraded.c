@@ -228,6 +228,32 @@ a_mark_that_cannot_be_read_as_one_is_no_obstacle(void **state)
     assert_false(exists(w, VAULT_DEGRADED_NAME));
 }
 
+/* A bad place on the disk must not keep everything else from being restored. */
+static void
+a_pack_that_the_disk_does_not_read_keeps_nothing_else_from_starting(void **state)
+{
+    struct world *w = *state;
+    char path[PATH_SIZE];
+    struct error e = ERROR_INIT;
+    struct id unread, other;
+    struct stat st;
+
+    make_vault(w);
+    CHECK_OK(store(w, 1, 1000, &unread, &e), &e);
+    CHECK_OK(store(w, 2, 1000, &other, &e), &e);
+    (void)place_of(w, &unread, path);
+    assert_int_equal(stat(path, &st), 0);
+    fault_io_break(st.st_ino, 0, EIO);
+    reopen(w);
+    assert_false(has(w, &unread));
+    assert_true(has(w, &other));
+    assert_true(vault_doubts(w->vault) > 0);
+    fault_io_break(0, 0, 0);
+    CHECK_OK(vault_get(w->vault, &unread, &w->blob, &e), &e); /* its place is known still */
+    CHECK_OK(store(w, 1, 1000, &unread, &e), &e);
+    assert_true(has(w, &unread));
+}
+
 /* ---- a full disk, a real one */
 
 static void
@@ -413,6 +439,7 @@ main(void)
         IN_A_WORLD(a_pack_that_the_mark_names_is_read_again_however_old_it_looks),
         IN_A_WORLD(a_start_reads_the_newest_packs_again_although_nothing_failed),
         IN_A_WORLD(a_mark_that_cannot_be_read_as_one_is_no_obstacle),
+        IN_A_WORLD(a_pack_that_the_disk_does_not_read_keeps_nothing_else_from_starting),
         IN_A_WORLD(on_a_full_disk_cycles_are_refused_reading_goes_on_and_room_is_enough),
         IN_A_WORLD(a_start_on_a_full_disk_gives_up_the_reserve_and_can_be_read),
         IN_A_WORLD(what_the_file_system_cannot_do_is_named),

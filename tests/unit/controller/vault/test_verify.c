@@ -403,7 +403,7 @@ a_deleted_record_breaks_the_chain_and_is_named_by_number(void **state)
     assert_int_equal(unlink(w->records[0].path), 0);
     struct vault_verify_counts c = verify(w, 0, &heard);
     assert_true(heard.kinds[VAULT_BROKEN_CHAIN] >= 1);
-    assert_non_null(strstr(heard.text, "fulls hit: 1;"));
+    assert_non_null(strstr(heard.text, "fulls hit: 1\n"));
     assert_int_equal(c.unreferenced, LEAVES);
 }
 
