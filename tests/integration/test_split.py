@@ -359,3 +359,12 @@ def test_either_half_killed_in_a_cycle_comes_back_and_leaves_nothing(pair, victi
     pair.run("koffer", "cycle", "start", "--wait")
     assert pair.json("vault", "verify")["state"] == "done"
     wait_until(lambda: not list((pair.base / "staging").iterdir()), 15, "empty staging", every=0.1)
+
+
+def test_what_the_controller_orders_is_restored_below_the_root_only(pair):
+    pair.run("koffer", "cycle", "start", "--wait")
+    pair.run("koffer", "restore", "files", f"latest:host.data/fs{pair.base}/data/secret", "--to", f"{pair.base}/restored/x", "--on", "host")
+    assert (pair.base / "restored/x/secret").read_bytes() == PLAIN
+    refused = pair.run("koffer", "restore", "files", "latest:host.data", "--to", f"{pair.base}/elsewhere", "--on", "host", check=False)
+    assert refused.returncode != 0 and "restore root" in refused.stdout
+    assert not (pair.base / "elsewhere").exists()
