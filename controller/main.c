@@ -3,6 +3,7 @@
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/limits.h"
@@ -10,6 +11,7 @@
 #include "common/base/text.h"
 #include "common/sys/file.h"
 #include "controller/daemon/audit_log.h"
+#include "common/sys/privilege.h"
 #include "controller/daemon/daemon.h"
 #include "controller/daemon/init.h"
 #include "controller/daemon/paper.h"
@@ -129,13 +131,27 @@ check_vault(const struct settings *s, struct error *e)
     return RC_OK;
 }
 
+/* Whoever owns the state directory is who the controller is: root, doing something there, becomes that user, so that no file of
+ * another owner is left in it. */
+static enum rc
+read_and_become(const char *path, struct config **config, struct settings *settings,
+                struct error *e)
+{
+    struct stat about;
+    TRY(settings_read(path, config, settings, e));
+    if (geteuid() != 0 || stat(settings->state, &about) != 0 || about.st_uid == 0)
+        return RC_OK;
+    const struct privilege_account owner = {about.st_uid, about.st_gid};
+    return privilege_drop(&owner, e);
+}
+
 static enum rc
 check(const char *path, struct error *e)
 {
     CLEANUP(config_freep) struct config *config = NULL;
     CLEANUP(store_clear) struct store store = {0};
     struct settings settings;
-    TRY(settings_read(path, &config, &settings, e));
+    TRY(read_and_become(path, &config, &settings, e));
     TRY(store_load(&settings, &store, e));
     TRY(check_vault(&settings, e));
     (void)printf("%s: good\n", path);
@@ -147,7 +163,7 @@ run(const char *path, struct error *e)
 {
     CLEANUP(config_freep) struct config *config = NULL;
     struct settings settings;
-    TRY(settings_read(path, &config, &settings, e));
+    TRY(read_and_become(path, &config, &settings, e));
     return daemon_run(&settings, e);
 }
 
@@ -159,7 +175,7 @@ run_on(const char *path, const struct options *o,
 {
     CLEANUP(config_freep) struct config *config = NULL;
     struct settings settings;
-    TRY(settings_read(path, &config, &settings, e));
+    TRY(read_and_become(path, &config, &settings, e));
     return command(&settings, o, e);
 }
 

@@ -5,11 +5,13 @@ koffer-priv must neither end, nor tell a secret, nor touch anything outside its 
 import contextlib
 import os
 import pathlib
+import pwd
 import random
 import signal
 import socket
 import stat
 import subprocess
+import tempfile
 
 import network_side as n
 import pytest
@@ -368,3 +370,28 @@ def test_what_the_controller_orders_is_restored_below_the_root_only(pair):
     refused = pair.run("koffer", "restore", "files", "latest:host.data", "--to", f"{pair.base}/elsewhere", "--on", "host", check=False)
     assert refused.returncode != 0 and "restore root" in refused.stdout
     assert not (pair.base / "elsewhere").exists()
+
+
+# ---- the controller
+
+def test_the_controller_is_who_owns_its_state(programs):
+    with tempfile.TemporaryDirectory(prefix="koffer-owner-") as folder:
+        base = pathlib.Path(folder)
+        pair = Pair(programs, base, random.Random(1), files=5)
+        base.chmod(0o711)
+        (base / "run").mkdir(mode=0o700, exist_ok=True)
+        account = pwd.getpwnam(NOBODY)
+        for top in ("run", "controller", "vault"):
+            for path in [base / top, *(base / top).rglob("*")]:
+                os.lchown(path, account.pw_uid, account.pw_gid)
+        try:
+            pair.start()
+            mine = status(pair.controller.pid)
+            assert set(mine["Uid"].split()) == {str(account.pw_uid)} and mine["CapEff"] == "0" * 16
+            pair.run("koffer", "cycle", "start", "--wait")
+            pair.run("koffer-controller", "key", "show", "--config", f"{base}/controller.conf")
+            strangers = [path for top in ("controller", "vault") for path in (base / top).rglob("*")
+                         if path.lstat().st_uid != account.pw_uid]
+            assert not strangers
+        finally:
+            assert pair.stop() == [0, 0]
