@@ -13,6 +13,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "common/base/log.h"
 #include "tests/support/campaign.h"
 #include "tests/support/fault_io.h"
 #include "tests/support/power_disk.h"
@@ -214,6 +215,7 @@ main(int argc, char *argv[])
 
     if (!campaign_begin(&c, argc, argv, 0))
         return 2;
+    log_set_level(LOG_LEVEL_ERROR);
     count_changes();
     for (uint64_t n; campaign_next(&c, &n);)
         try_case(&c, &b, n);
