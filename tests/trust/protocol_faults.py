@@ -170,13 +170,15 @@ class Life:
 
     def agent_enrolls(self, harm):
         """Anew, with a new certificate and the keys it had: what it knows of the vault stays."""
-        self.pair.agent.terminate()
-        if status := self.pair.agent.wait(LIMIT):
-            return f"the agent ended with {status}"
+        for half in (self.pair.agent, self.pair.priv):  # both: what signs has its key in memory
+            half.terminate()
+            if status := half.wait(LIMIT):
+                return f"a half of the agent ended with {status}"
         self.arm("enroll", harm)
         status, words = self.join()
         self.proxies["enroll"].disarm()
         again, more = (0, "") if status == 0 else self.join()
+        self.pair.priv = self.pair.daemon("koffer-priv", "agent.conf")
         self.pair.agent = self.pair.daemon("koffer-agent", "agent.conf")
         if status is None:
             return f"koffer-agent enroll did not end within {LIMIT} s"
