@@ -82,7 +82,7 @@ def test_the_sheet_brings_back_the_directory(cluster, restored):
 
 
 def test_recovery_changes_nothing_in_the_vault(rescue, restored):
-    assert {path.name for path in rescue.host.outside(VAULT).iterdir()} <= {"format", "packs", "fulls", "quarantine"}
+    assert {path.name for path in rescue.host.outside(VAULT).iterdir()} <= {"format", "packs", "fulls", "envelopes", "quarantine", "reserve"}
 
 
 def test_a_second_restore_finds_everything_there(rescue, restored):
