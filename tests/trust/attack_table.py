@@ -33,7 +33,7 @@ def ask_ghost(control, verb, **more):
 
 def role_on_verb(world, role, verb, cells):
     me = Identity.of_operator(world.here.operator(f"op-{role}"))
-    object_of = {"RESTORE_FILES": 1, "JOB_STATUS": 1, "JOB_CANCEL": 1}.get(verb, 2)
+    object_of = {"RESTORE_FILES": 1, "JOB_STATUS": 1, "JOB_CANCEL": 1, "CERTIFICATE_RENEW": 0}.get(verb, 2)
     allowed = role in cells[object_of]
     with Control.dial(world.here.control, me) as control:
         try:

@@ -28,7 +28,8 @@ def all_drills():
             continue
         for role in ROLES:
             yield f"{role} asks {verb}", lambda w, r=role, v=verb, c=cells: table.role_on_verb(w, r, v, c)
-        yield f"agent asks {verb}", lambda w, v=verb: table.agent_on_verb(w, v)
+        if "agent" not in cells[0]:
+            yield f"agent asks {verb}", lambda w, v=verb: table.agent_on_verb(w, v)
     known = set(schema.types.values())
     for number in [n for n in range(2, 130) if n not in known] + [65535]:
         yield f"agent sends number {number}", lambda w, n=number: table.agent_on_number(w, n)
