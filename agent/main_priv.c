@@ -138,6 +138,8 @@ serve(const struct settings *s, const struct config *config, const struct secret
                 .vault = secrets->vault,
                 .level = (int)s->level,
                 .threads = (unsigned)s->threads,
+                .pinned = s->pinned,
+                .pinned_count = s->pinned_count,
                 .lease_ms = (int64_t)s->lease_seconds * 1000,
             },
         .listener = listener,

@@ -44,6 +44,13 @@ const struct config_key settings_keys[] = {
      .type = CONFIG_LIST,
      .fallback = "/var/lib/koffer/restore",
      .help = "Directories below which restores may write on this host."},
+    {.name = "recipients",
+     .type = CONFIG_LIST,
+     .help =
+         "Fingerprints, 64 hexadecimal digits each ('koffer key show'), of the only keys that this "
+         "host seals its archives to; without it, those that the controller names.  With it, whoever "
+         "takes over the controller cannot add a key of their own; a new recovery sheet must then be "
+         "named here, on every host."},
     {.name = "compression-level",
      .type = CONFIG_NUMBER,
      .fallback = "3",
@@ -89,6 +96,27 @@ take_roots(const struct config *config, struct settings *out, struct error *e)
     return RC_OK;
 }
 
+static enum rc
+take_pinned(const struct config *config, struct settings *out, struct error *e)
+{
+    const struct config_section *s = config_root(config);
+    size_t count = config_list_count(s, "recipients");
+    if (count > SETTINGS_PINNED_MAX)
+        return config_complain(config, s, "recipients", e, "more than %d",
+                               (int)SETTINGS_PINNED_MAX);
+    for (size_t i = 0; i < count; i++) {
+        const char *text = config_list_at(s, "recipients", i);
+        if (strlen(text) != 2 * ID_SIZE || !text_unhex(text, out->pinned[i].bytes, ID_SIZE))
+            return config_complain(
+                config, s, "recipients", e,
+                "'%.80s' is no fingerprint of 64 hexadecimal digits; 'koffer key "
+                "show' tells them",
+                text);
+    }
+    out->pinned_count = count;
+    return RC_OK;
+}
+
 enum rc
 settings_read(const char *path, struct config **config, struct settings *out, struct error *e)
 {
@@ -105,5 +133,6 @@ settings_read(const char *path, struct config **config, struct settings *out, st
         .threads = config_number(s, "threads"),
         .lease_seconds = config_number(s, "lease"),
     };
-    return take_roots(*config, out, e);
+    TRY(take_roots(*config, out, e));
+    return take_pinned(*config, out, e);
 }

@@ -9,13 +9,15 @@
 #ifndef AGENT_DAEMON_SETTINGS_H
 #define AGENT_DAEMON_SETTINGS_H
 
+#include "common/base/id.h"
+#include "common/base/limits.h"
 #include "common/config/config.h"
 
 extern const struct config_key settings_keys[];
 
 #define SETTINGS_PATH "/etc/koffer/koffer-agent.conf"
 
-enum { SETTINGS_ROOTS_MAX = 32 };
+enum { SETTINGS_ROOTS_MAX = 32, SETTINGS_PINNED_MAX = LIMIT_RECIPIENTS };
 
 struct settings {        /* borrows from the configuration */
     const char *user;    /* of the network side */
@@ -26,6 +28,8 @@ struct settings {        /* borrows from the configuration */
     const char *controller; /* NULL: where we enrolled */
     const char *roots[SETTINGS_ROOTS_MAX];
     size_t root_count;
+    struct id pinned[SETTINGS_PINNED_MAX]; /* fingerprints of recipients */
+    size_t pinned_count;
     uint64_t level, threads, lease_seconds;
 };
 

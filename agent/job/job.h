@@ -86,6 +86,9 @@ struct job_options {
     const struct keys_private *signing, *receiving;
     struct keys_public controller; /* who may name recipients and order restores */
     struct record_vault_id vault;  /* as enrolled: another one is refused */
+    /* SHA-256 of the only recipients that this host seals to; 0: those that the controller names. */
+    const struct id *pinned;
+    size_t pinned_count;
     int level;
     unsigned threads;
     int64_t lease_ms;

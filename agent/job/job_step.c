@@ -52,10 +52,42 @@ forget(const struct job_board *b, const struct job_source *s, struct error *e)
     return file_remove_tree(AT_FDCWD, path, e);
 }
 
+static bool
+is_pinned(const struct job_options *o, const struct id *fingerprint)
+{
+    for (size_t i = 0; i < o->pinned_count; i++)
+        if (id_equal(&o->pinned[i], fingerprint))
+            return true;
+    return false;
+}
+
+/* The controller may be compromised, and add a key of its own: where the host pins them, it cannot. */
+static enum rc
+check_recipients(struct job *job, struct error *e)
+{
+    const struct job_options *o = &job->board->options;
+    char text[ID_TEXT_SIZE];
+    struct id fingerprint;
+    for (size_t i = 0; i < job->vault.recipient_count && o->pinned_count > 0; i++) {
+        TRY(keys_fingerprint(&job->vault.recipients[i], &fingerprint, e));
+        if (is_pinned(o, &fingerprint))
+            continue;
+        (void)snprintf(
+            job->remedy, sizeof job->remedy,
+            "compare it with its recovery sheet; if it is meant, add it to 'recipients' in "
+            "koffer-agent.conf on this host and start koffer-priv again");
+        return error_set(e, RC_DENIED,
+                         "the controller names a recipient that this host does not seal to: %s",
+                         id_text(&fingerprint, text));
+    }
+    return RC_OK;
+}
+
 enum rc
 job_step_check(struct job *job, struct error *e)
 {
     char staging[JOB_PATH_MAX];
+    TRY(check_recipients(job, e));
     staging_path(job->board, job->source, staging);
     TRY_IN(fresh_staging(staging, e), e, "staging");
     if (job->order.forget)
@@ -200,6 +232,7 @@ job_step_seal(struct job *job, struct error *e)
     struct record_recipient recipients[LIMIT_RECIPIENTS];
     if (s->capture == NULL)
         return error_set(e, RC_NOT_FOUND, "source '%s' has nothing to seal", s->name);
+    TRY(check_recipients(job, e));
     TRY(check_sequence(job, e));
     TRY(record_seal_root(&job->vault.id, &s->captured.root, job->vault.recipients,
                          job->vault.recipient_count, recipients, e));

@@ -76,6 +76,33 @@ unsigned_restore_is_refused(void **state)
     CHECK_RC(job_submit(kit->board, &order, &e), RC_DENIED);
 }
 
+/* A controller that was taken over can sign a key of its own, but not write this host's configuration. */
+static void
+a_host_that_pins_its_recipients_seals_to_no_other(void **state)
+{
+    struct job_kit *kit = *state;
+    struct error e = ERROR_INIT;
+    struct id pinned;
+    CHECK_OK(keys_fingerprint(&kit->vault.recipients[0], &pinned, &e), &e);
+    kit->options.pinned = &pinned;
+    kit->options.pinned_count = 1;
+    job_kit_restart(kit);
+    CHECK_RC(job_kit_do(kit, JOB_CHECK, "etc", 1), RC_OK);
+    CHECK_RC(job_kit_do(kit, JOB_CAPTURE, "etc", 1), RC_OK);
+
+    memset(kit->vault.recipients[kit->vault.recipient_count++].bytes, 'x', KEYS_PUBLIC_SIZE);
+    const struct mandate_recipients signed_by_it = {.vault = kit->vault.id,
+                                                    .recipients = kit->vault.recipients,
+                                                    .count = kit->vault.recipient_count};
+    CHECK_OK(mandate_sign_recipients(kit->controller, &signed_by_it, kit->vault.signature, &e), &e);
+    CHECK_OK(job_set_vault(kit->board, &kit->vault, &e), &e);
+    kit->order.sequence = 1;
+    CHECK_RC(job_kit_do(kit, JOB_SEAL, "etc", 1), RC_DENIED);
+    assert_non_null(strstr(kit->result.text, "does not seal to"));
+    assert_non_null(strstr(kit->result.remedy, "koffer-agent.conf"));
+    CHECK_RC(job_kit_do(kit, JOB_CHECK, "etc", 2), RC_DENIED);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int
@@ -86,6 +113,7 @@ main(void)
         TEST(refused_recipients_leave_the_old_ones),
         TEST(nothing_is_done_before_the_controller_has_named_its_vault),
         TEST(unsigned_restore_is_refused),
+        TEST(a_host_that_pins_its_recipients_seals_to_no_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
