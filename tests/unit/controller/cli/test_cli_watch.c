@@ -259,7 +259,9 @@ a_restore_reports_its_counts(void **state)
         {.type = KOFFER__MESSAGE_TYPE__JOB_STATUS, .message = &running.base},
         {.type = KOFFER__MESSAGE_TYPE__JOB_STATUS, .message = &end.base},
         {.type = 0}};
-    assert_int_equal(RUN(*state, script, text, "restore", "files", "latest", "--to", "/x"), CLI_OK);
+    assert_int_equal(
+        RUN(*state, script, text, "restore", "files", "latest", "--to", "/x", "--on", "db1"),
+        CLI_OK);
     assert_non_null(strstr(text, "restored 12 files\n"));
     assert_non_null(
         strstr(text, "2 existing files differ and were kept; --replace overwrites them\n"));
@@ -278,8 +280,9 @@ a_restore_of_which_a_part_failed_is_incomplete(void **state)
         {.type = KOFFER__MESSAGE_TYPE__RESTORE_FILES, .message = &job_ref.base},
         {.type = KOFFER__MESSAGE_TYPE__JOB_STATUS, .message = &end.base},
         {.type = 0}};
-    assert_int_equal(RUN(*state, script, text, "restore", "files", "latest", "--to", "/x"),
-                     CLI_INCOMPLETE);
+    assert_int_equal(
+        RUN(*state, script, text, "restore", "files", "latest", "--to", "/x", "--on", "db1"),
+        CLI_INCOMPLETE);
 }
 
 static void
