@@ -20,7 +20,7 @@ BUGS = [
     ("revoked-accepted", "who was revoked, or never enrolled, is let in by a certificate alone", "controller/fleet/fleet.c",
      "    if (!p->enrolled)\n", "    if (false)\n", "unit.controller.fleet.fleet_admit"),
     ("old-certificate-accepted", "a certificate that a newer enrolment replaced still lets in", "controller/fleet/fleet.c",
-     "    if (!id_is_zero(&p->certificate) && !id_equal(&p->certificate, &peer->spki))\n", "    if (false)\n",
+     "    if (!a->renewed && !id_is_zero(&p->certificate) && !id_equal(&p->certificate, &a->peer->spki))\n", "    if (false)\n",
      "unit.controller.fleet.fleet_admit"),
     ("token-reusable", "a token gives a second certificate", "controller/catalogue/catalogue_peer.c",
      '"UPDATE peer SET token=NULL, token_until=0 WHERE role=? AND name=?"', '"UPDATE peer SET role=role WHERE role=? AND name=?"',
