@@ -115,6 +115,13 @@ jobs_vault_note(struct job *job)
     }
 }
 
+static bool
+finds_damage(enum jobs_kind kind)
+{
+    return kind == JOBS_VERIFY_FULL || kind == JOBS_VERIFY_VAULT || kind == JOBS_REPAIR ||
+           kind == JOBS_JUDGE;
+}
+
 void
 jobs_watch_damage(struct jobs *j)
 {
@@ -124,7 +131,7 @@ jobs_watch_damage(struct jobs *j)
     if (known == j->judged)
         return;
     for (size_t i = 0; i < j->count; i++) {
-        if (!j->all[i]->final && j->all[i]->kind != JOBS_RESTORE)
+        if (!j->all[i]->final && finds_damage(j->all[i]->kind))
             return; /* it may find more; and one at a time */
     }
     if (start(j, JOBS_JUDGE, run_judge, &id, &e) == RC_OK)
