@@ -67,7 +67,7 @@ static void
 get_bytes(struct wire_reader *r, void *out, size_t len)
 {
     struct span bytes = wire_bytes(r, len);
-    if (bytes.len == len)
+    if (bytes.len == len && len > 0)
         memcpy(out, bytes.data, len);
 }
 
