@@ -101,7 +101,7 @@ enum rc vault_format_read(int dir, const char *path, struct record_vault_id *id,
 
 /* vault_recover.c: tmp/ emptied, all synced, index and packs in agreement; sets v->index. */
 enum rc vault_recover(struct vault *v, struct error *e);
-/* For reading only: an index of its own, built from the packs in a temporary place. */
+/* For reading only: an index of its own, built from the packs in a temporary place: below TMPDIR, or /tmp. */
 enum rc vault_recover_aside(struct vault *v, struct error *e);
 /* Put a pack into the index: from its table, or what can be saved of it when it is damaged.  `check`: hash it first. */
 enum rc vault_add_pack(const struct vault *v, struct vault_index *index, const struct id *name,

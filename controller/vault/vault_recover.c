@@ -247,11 +247,15 @@ vault_recover(struct vault *v, struct error *e)
 enum rc
 vault_recover_aside(struct vault *v, struct error *e)
 {
-    char path[] = "/tmp/koffer-index-XXXXXX";
+    const char *folder = secure_getenv("TMPDIR");
     CLEANUP(vault_index_freep) struct vault_index *index = NULL;
+    char path[INDEX_PATH_SIZE];
 
+    if (folder == NULL || folder[0] != '/')
+        folder = "/tmp";
+    (void)snprintf(path, sizeof path, "%s/koffer-index-XXXXXX", folder);
     if (mkdtemp(path) == NULL)
-        return error_errno(e, "make a directory in /tmp for an index");
+        return error_errno(e, "make a directory in '%s' for an index", folder);
     enum rc rc = vault_index_open(path, &v->id, true, &index, e);
     struct error ignored = ERROR_INIT;
     /* It lives on by its descriptors and goes with them. */
