@@ -151,7 +151,7 @@ pause_before_next(struct priv_client *c)
 {
     struct timespec until = in_ms(PRIV_CLIENT_RETRY_MS);
     (void)pthread_mutex_lock(&c->lock);
-    while (!c->ending && pthread_cond_timedwait(&c->change, &c->lock, &until) == 0)
+    while (!c->ending && pthread_cond_clockwait(&c->change, &c->lock, CLOCK_MONOTONIC, &until) == 0)
         continue;
     bool go_on = !c->ending;
     (void)pthread_mutex_unlock(&c->lock);
@@ -196,17 +196,13 @@ enum rc
 priv_client_open(const struct priv_client_options *options, struct priv_client **out,
                  struct error *e)
 {
-    pthread_condattr_t clock;
     struct priv_client *c = calloc(1, sizeof *c);
     if (c == NULL)
         return error_set(e, RC_NO_MEMORY, "client of koffer-priv");
     c->options = *options;
     c->fd = -1;
     (void)pthread_mutex_init(&c->lock, NULL);
-    (void)pthread_condattr_init(&clock);
-    (void)pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&c->change, &clock);
-    (void)pthread_condattr_destroy(&clock);
+    (void)pthread_cond_init(&c->change, NULL);
     c->path = strdup(options->path);
     enum rc rc =
         c->path != NULL ? start(c, e) : error_set(e, RC_NO_MEMORY, "client of koffer-priv");
@@ -295,7 +291,7 @@ await_answer(struct priv_client *c, struct error *e)
     struct timespec until = in_ms(PRIV_CLIENT_ANSWER_MS);
     uint64_t connection = c->connections;
     while (!c->answered && c->ready && c->connections == connection)
-        if (pthread_cond_timedwait(&c->change, &c->lock, &until) != 0)
+        if (pthread_cond_clockwait(&c->change, &c->lock, CLOCK_MONOTONIC, &until) != 0)
             break;
     if (!c->answered)
         return error_set(e, RC_AGAIN, "the privileged half of this agent gave no answer");

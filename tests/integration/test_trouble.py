@@ -212,7 +212,7 @@ def test_a_full_staging_directory_fails_its_source_and_says_so(cluster, koffer):
     assert koffer.cycle()["state"] == "full"
 
 
-def test_a_vault_without_room_fails_the_cycle_and_says_so(koffer):
+def test_a_vault_without_room_begins_no_cycle_and_says_so(koffer):
     config = koffer.controller_host.outside(programs.CONTROLLER["config"])
     good = config.read_text()
     config.write_text(good + '\nvault-reserve = "4000T"\n')
@@ -220,7 +220,11 @@ def test_a_vault_without_room_fails_the_cycle_and_says_so(koffer):
         koffer.controller.stop()
         koffer.start_controller()
         koffer.wait_for_agents(seconds=60)
-        assert "reserve" in problem_of(failed_cycle(koffer), "db1", "data")
+        before = koffer.newest_cycle()["cycle"]
+        refused = koffer.try_cli("cycle", "start", "--wait")
+        assert refused.returncode != 0 and "reserve" in refused.stdout + refused.stderr, refused
+        assert koffer.newest_cycle()["cycle"] == before
+        assert any("reserve" in text for text in koffer.json("status")["problems"])
         assert koffer.json("full", "show")["archives"]  # what is there can still be read
     finally:
         config.write_text(good)
