@@ -74,9 +74,10 @@ struct cycle_source {
     struct catalogue_progress progress; /* phase points to `phase` */
     char phase[64];
     uint64_t sequence;
-    struct id previous, record_name;
+    struct id previous, record_name, root;
     struct buffer record;     /* signed, until committed */
     struct vault_fence fence; /* keeps in the vault what was captured, until the cycle is over */
+    bool forget;              /* the vault lacks what its agent believes stored there */
     unsigned restarts; /* captures begun again because their session with the vault was over */
 };
 

@@ -2,7 +2,17 @@
 #include <stdio.h>
 
 #include "common/base/log.h"
+#include "common/base/text.h"
 #include "controller/cycle/cycle_internal.h"
+
+/* Of a sealed source, for the worker; and what it found when the commit was refused. */
+struct offered {
+    size_t source; /* in the cycle's table */
+    struct id root;
+    enum rc
+        rc; /* RC_NOT_FOUND: the root reaches what is not there; RC_STALE: its session is over */
+    char problem[ERROR_TEXT_MAX];
+};
 
 /* What the worker thread gets and gives back; it touches nothing else of the runner. */
 struct cycle_work {
@@ -13,7 +23,8 @@ struct cycle_work {
     uint64_t number;
     struct buffer record;       /* commit */
     struct vault_fence *fences; /* of the sessions that brought what it refers to */
-    size_t fence_count;
+    struct offered *offered;    /* as many, in the same order */
+    size_t offered_count;
     struct vault_verify_counts counts;
     char finding[ERROR_TEXT_MAX]; /* verify: the first */
     enum rc rc;
@@ -27,6 +38,7 @@ free_work(struct cycle_work *w)
         return;
     buffer_free(&w->record);
     free(w->fences);
+    free(w->offered);
     free(w);
 }
 
@@ -155,13 +167,42 @@ cycle_seal_remember(struct cycle_runner *r, struct span record, struct error *e)
     return catalogue_full_add(r->options.catalogue, &full, archives, e);
 }
 
+/* What a host signed behind a record that is left out must follow another one: it signs again. */
 static void
-committed(void *ctx)
+seal_again_behind(struct cycle_runner *r, const struct cycle_source *refused)
 {
-    struct cycle_work *w = ctx;
-    struct cycle_runner *r = w->runner;
+    for (size_t i = 0; i < r->running->count; i++) {
+        struct cycle_source *s = &r->running->sources[i];
+        if (s->state != CYCLE_SOURCE_SEALED || !text_equal(s->agent, refused->agent) ||
+            s->sequence < refused->sequence)
+            continue;
+        s->state = CYCLE_SOURCE_CAPTURED;
+        cycle_source_save(r, s);
+    }
+}
+
+/* One agent's false or damaged archive is its own loss: the others are committed without it. */
+static bool
+refuse_some(struct cycle_runner *r, const struct cycle_work *w)
+{
+    bool any = false;
+    for (size_t i = 0; i < w->offered_count; i++) {
+        const struct offered *o = &w->offered[i];
+        struct cycle_source *s = &r->running->sources[o->source];
+        if (o->rc == RC_OK)
+            continue;
+        any = true;
+        s->forget = o->rc == RC_NOT_FOUND;
+        cycle_source_fail(r, s, o->problem, "the next cycle reads all of it again");
+        seal_again_behind(r, s);
+    }
+    return any;
+}
+
+static void
+note_commit(struct cycle_runner *r, struct cycle_work *w)
+{
     struct error e = ERROR_INIT;
-    take_back(w);
     cycle_sources_release(r, r->running);
     if (w->rc == RC_OK) {
         if (cycle_seal_remember(r, buffer_span(&w->record), &e) != RC_OK)
@@ -172,11 +213,54 @@ committed(void *ctx)
         r->doubts = r->running->doubts;
         cycle_take(r, CYCLE_COMMITTED, "");
     } else {
-        r->running->forget = r->running->forget || w->rc == RC_NOT_FOUND;
         cycle_take(r, CYCLE_SEAL_FAILED, w->e.text);
     }
+}
+
+static void
+committed(void *ctx)
+{
+    struct cycle_work *w = ctx;
+    struct cycle_runner *r = w->runner;
+    take_back(w);
+    bool some = w->rc != RC_OK && refuse_some(r, w);
+    r->running->forget = r->running->forget || (w->rc == RC_NOT_FOUND && !some);
+    /* With some left out, cycle_advance offers the rest; each round leaves out one at least, so it ends. */
+    if (!some || r->running->cancelled)
+        note_commit(r, w);
     free_work(w);
     cycle_advance(r);
+}
+
+/* Each archive on its own: what several share and one lacks is lacking in each. */
+static enum rc
+check_offered(struct vault *v, const struct offered *o, const struct vault_fence *fence,
+              struct error *e)
+{
+    struct vault_reach reach;
+    char text[ID_TEXT_SIZE];
+    TRY(vault_fence_check(v, fence, e));
+    TRY(vault_reach(v, &o->root, 1, &reach, e));
+    if (reach.missing == 0)
+        return RC_OK;
+    return error_set(e, RC_NOT_FOUND,
+                     "%llu blobs of its archive are not in the vault or damaged there, %s for one",
+                     (unsigned long long)reach.missing, id_text(&reach.first_missing, text));
+}
+
+/* Only when the commit was refused: a good one walks once. */
+static void
+find_refused(struct cycle_work *w)
+{
+    for (size_t i = 0; i < w->offered_count; i++) {
+        struct offered *o = &w->offered[i];
+        struct error e = ERROR_INIT;
+        enum rc rc = check_offered(w->vault, o, &w->fences[i], &e);
+        if (rc != RC_NOT_FOUND && rc != RC_STALE)
+            continue;
+        o->rc = rc;
+        (void)snprintf(o->problem, sizeof o->problem, "%s", e.text);
+    }
 }
 
 static void *
@@ -184,21 +268,27 @@ run_commit(void *arg)
 {
     struct cycle_work *w = arg;
     struct id name;
-    w->rc = vault_commit_fenced(w->vault, buffer_span(&w->record), w->fences, w->fence_count, &name,
-                                &w->e);
+    w->rc = vault_commit_fenced(w->vault, buffer_span(&w->record), w->fences, w->offered_count,
+                                &name, &w->e);
+    if (w->rc == RC_NOT_FOUND || w->rc == RC_STALE)
+        find_refused(w);
     hand_back(w);
     return NULL;
 }
 
 static enum rc
-gather_fences(const struct cycle *c, struct cycle_work *w, struct error *e)
+gather_offered(const struct cycle *c, struct cycle_work *w, struct error *e)
 {
     w->fences = calloc(c->count + 1, sizeof *w->fences);
-    if (w->fences == NULL)
-        return error_set(e, RC_NO_MEMORY, "sessions of a full");
+    w->offered = calloc(c->count + 1, sizeof *w->offered);
+    if (w->fences == NULL || w->offered == NULL)
+        return error_set(e, RC_NO_MEMORY, "archives of a full");
     for (size_t i = 0; i < c->count; i++) {
-        if (c->sources[i].state == CYCLE_SOURCE_SEALED)
-            w->fences[w->fence_count++] = c->sources[i].fence;
+        const struct cycle_source *s = &c->sources[i];
+        if (s->state != CYCLE_SOURCE_SEALED)
+            continue;
+        w->fences[w->offered_count] = s->fence;
+        w->offered[w->offered_count++] = (struct offered){.source = i, .root = s->root};
     }
     return RC_OK;
 }
@@ -212,7 +302,7 @@ cycle_seal_commit(struct cycle_runner *r)
     enum rc rc = w == NULL || arena == NULL ? error_set(&e, RC_NO_MEMORY, "full record")
                                             : encode(r, arena, &w->record, &e);
     if (rc == RC_OK)
-        rc = gather_fences(r->running, w, &e);
+        rc = gather_offered(r->running, w, &e);
     if (rc == RC_OK)
         rc = start(r, w, run_commit, &e);
     if (rc != RC_OK) {

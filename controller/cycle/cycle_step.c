@@ -74,7 +74,7 @@ fill_order(struct cycle_runner *r, struct cycle_source *s, Koffer__StepOrder *or
         order->sequence = s->sequence;
         order->receipt = message_bytes(s->record_name.bytes, ID_SIZE);
     }
-    order->forget = r->running->forget;
+    order->forget = r->running->forget || s->forget;
     return RC_OK;
 }
 
@@ -284,6 +284,7 @@ accept_record(struct cycle_runner *r, struct cycle_source *s, const Koffer__Step
     buffer_clear(&s->record);
     TRY(buffer_append(&s->record, span_of(result->record.data, result->record.len), e));
     s->record_name = a.name;
+    s->root = a.root;
     s->state = CYCLE_SOURCE_SEALED;
     s->incomplete = s->incomplete || a.state != RECORD_COMPLETE;
     return RC_OK;

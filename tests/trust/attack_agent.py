@@ -162,9 +162,12 @@ def a_root_that_was_never_uploaded(world):
     agent = world.agent(ATTACKER)
     agent.on["SEAL"] = lambda order: {"record": agent.record(order, root=blob("never sent")[0])}
     done = world.serve(number)
-    if done["state"] in ("full", "incomplete"):
-        raise Succeeded(f"committed with a missing root: {done['state']}")
-    return "refused (the commit)"
+    states = {s["agent"]: s["state"] for s in done["sources"]}
+    if states[ATTACKER] != "failed" or done["state"] == "full":
+        raise Succeeded(f"committed with a missing root: {done}")
+    if done["state"] != "incomplete" or states[VICTIM] != "done":
+        raise Succeeded(f"no host's archive is kept: {done}")
+    return "detected (left out; the other host's archive was kept)"
 
 
 def times_of_its_own(world, offset_years):
