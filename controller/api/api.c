@@ -60,6 +60,15 @@ static const struct {
     VERB_ON(JOB_CANCEL, job_ref, api_job_cancel, api_whose_job),
 };
 
+const ProtobufCMessageDescriptor *
+api_request_type(uint16_t verb)
+{
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+        if (verbs[i].type == verb)
+            return verbs[i].request;
+    return NULL;
+}
+
 /* An answer is at most a control message; building it may take a few times that. */
 #define API_ARENA (8u * LIMIT_CONTROL_MESSAGE + ARCHIVE_ARENA)
 

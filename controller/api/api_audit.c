@@ -1,96 +1,10 @@
 /* api_audit.c -- what is kept of a request, and the verbs that show it. */
-#include <inttypes.h>
-#include <stdio.h>
-
 #include "common/base/log.h"
 #include "common/crypto/digest.h"
+#include "controller/api/api_describe.h"
 #include "controller/api/api_internal.h"
 
 enum { SHOWN_DEFAULT = 50, SHOWN_MAX = 200 };
-
-/* ---- what a request is about, in words */
-
-static void
-describe_name(const ProtobufCMessage *m, char *out, size_t size)
-{
-    const Koffer__NameRequest *r = (const Koffer__NameRequest *)m;
-    (void)snprintf(out, size, "%s%s%s%s", r->name, r->role[0] == '\0' ? "" : " role ", r->role,
-                   r->replace ? " (replace)" : "");
-}
-
-static void
-describe_restore(const ProtobufCMessage *m, char *out, size_t size)
-{
-    const Koffer__RestoreRequest *r = (const Koffer__RestoreRequest *)m;
-    (void)snprintf(out, size, "full %" PRIu64 " %s:%s to %s:%s%s%s", r->full, r->source, r->path,
-                   r->agent[0] == '\0' ? "controller" : r->agent, r->target,
-                   r->dry_run ? " (dry run)" : "", r->replace ? " (replace)" : "");
-}
-
-static void
-describe_ls(const ProtobufCMessage *m, char *out, size_t size)
-{
-    const Koffer__LsRequest *r = (const Koffer__LsRequest *)m;
-    (void)snprintf(out, size, "full %" PRIu64 " %s:%s", r->full, r->source, r->path);
-}
-
-static void
-describe_cat(const ProtobufCMessage *m, char *out, size_t size)
-{
-    const Koffer__CatRequest *r = (const Koffer__CatRequest *)m;
-    (void)snprintf(out, size, "full %" PRIu64 " %s:%s", r->full, r->source, r->path);
-}
-
-static void
-describe_full(const ProtobufCMessage *m, char *out, size_t size)
-{
-    (void)snprintf(out, size, "full %" PRIu64, ((const Koffer__FullRef *)m)->full);
-}
-
-static void
-describe_job(const ProtobufCMessage *m, char *out, size_t size)
-{
-    (void)snprintf(out, size, "job %" PRIu64, ((const Koffer__JobRef *)m)->job);
-}
-
-static void
-describe_cycle(const ProtobufCMessage *m, char *out, size_t size)
-{
-    (void)snprintf(out, size, "cycle %" PRIu64, ((const Koffer__CycleRef *)m)->cycle);
-}
-
-static void
-describe_start(const ProtobufCMessage *m, char *out, size_t size)
-{
-    const Koffer__CycleStart *r = (const Koffer__CycleStart *)m;
-    size_t len = 0;
-    (void)snprintf(out, size, "%s", r->n_sources == 0 ? "everything" : "");
-    for (size_t i = 0; i < r->n_sources && len + 1 < size; i++, len = strlen(out))
-        (void)snprintf(out + len, size - len, "%s%s", i == 0 ? "" : " ", r->sources[i]);
-}
-
-static const struct {
-    const ProtobufCMessageDescriptor *type;
-    void (*describe)(const ProtobufCMessage *m, char *out, size_t size);
-} descriptions[] = {
-    {&koffer__name_request__descriptor, describe_name},
-    {&koffer__restore_request__descriptor, describe_restore},
-    {&koffer__ls_request__descriptor, describe_ls},
-    {&koffer__cat_request__descriptor, describe_cat},
-    {&koffer__full_ref__descriptor, describe_full},
-    {&koffer__job_ref__descriptor, describe_job},
-    {&koffer__cycle_ref__descriptor, describe_cycle},
-    {&koffer__cycle_start__descriptor, describe_start},
-};
-
-static void
-describe(const struct api_call *call, char *out, size_t size)
-{
-    out[0] = '\0';
-    for (size_t i = 0; call->request != NULL && i < sizeof descriptions / sizeof *descriptions; i++)
-        if (call->request->descriptor == descriptions[i].type)
-            descriptions[i].describe(call->request, out, size);
-}
 
 /* ---- records */
 
@@ -119,16 +33,18 @@ entry_of(const struct api_call *call, const struct hub_event *event, enum audit_
 
 /* A reader asks piece by piece: one record for as long as it is the same thing. */
 static bool
-is_read_on(struct api_call *call, uint16_t type, const char *object)
+is_read_on(struct api_call *call, uint16_t type)
 {
-    char *last = call->api->last_read;
-    char now[sizeof call->api->last_read];
+    struct id *last = &call->api->last_read;
+    struct error ignored = ERROR_INIT;
+    struct id now;
     if (type != KOFFER__MESSAGE_TYPE__FULL_CAT && type != KOFFER__MESSAGE_TYPE__FULL_LS)
         return false;
-    (void)snprintf(now, sizeof now, "%d %u %s %s", call->local, type, call->who, object);
-    if (text_equal(now, last))
+    if (api_reading_of(call->request, call->local, call->who, &now, &ignored) != RC_OK)
+        return false;
+    if (id_equal(&now, last))
         return true;
-    memcpy(last, now, sizeof now);
+    *last = now;
     return false;
 }
 
@@ -140,8 +56,8 @@ api_audit_before(struct api_call *call, const struct hub_event *event, struct er
     enum authority_weight weight = authority_weight(AUTHORITY_REQUEST, type);
     if (weight == AUTHORITY_LIGHT)
         return RC_OK;
-    describe(call, object, sizeof object);
-    if (is_read_on(call, type, object))
+    api_describe(call->request, object, sizeof object);
+    if (is_read_on(call, type))
         return RC_OK;
     struct audit_entry entry = entry_of(call, event, AUDIT_ALLOWED, object, "");
     entry.verb = authority_verb_name(AUTHORITY_REQUEST, type, number);
@@ -149,7 +65,7 @@ api_audit_before(struct api_call *call, const struct hub_event *event, struct er
     if (rc == RC_OK || weight == AUTHORITY_WEIGHTY) {
         call->recorded = rc == RC_OK;
         if (rc != RC_OK) {
-            call->api->last_read[0] = '\0';
+            call->api->last_read = (struct id){{0}};
             call->remedy =
                 "this is done only when the audit log can hold it: make room on the disk "
                 "of the controller's state directory";
@@ -168,7 +84,7 @@ api_audit_after(struct api_call *call, const struct hub_event *event, const stru
     struct error e = ERROR_INIT;
     if (!call->recorded && why->code != RC_DENIED)
         return;
-    describe(call, object, sizeof object);
+    api_describe(call->request, object, sizeof object);
     struct audit_entry entry = entry_of(call, event, AUDIT_FAILED, object, why->text);
     entry.verb = authority_verb_name(AUTHORITY_REQUEST, event->frame.type, number);
     if (!call->recorded)

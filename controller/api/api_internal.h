@@ -29,7 +29,7 @@ struct api {
     struct api_present present[API_PRESENT_MAX];
     struct api_started started_jobs[API_STARTED_KEPT]; /* a ring */
     size_t next_started;
-    char last_read[512]; /* what an operator looks into, and who: kept once in the audit log */
+    struct id last_read; /* what an operator looks into, and who: kept once in the audit log */
     struct wall started;
     struct tree_reader *reader; /* over the vault; remembers the blobs it opened last */
     /* The archive that was browsed last. */
@@ -83,6 +83,9 @@ enum rc api_push(struct api_call *call, struct api_list *list, void *item, struc
 void api_job_started(struct api_call *call, uint64_t job);
 api_object api_whose_job, api_whose_disk, api_own;
 api_verb api_certificate_renew;
+
+/* Of the requests of this verb; NULL when there is no such verb. */
+const ProtobufCMessageDescriptor *api_request_type(uint16_t verb);
 
 /* The deed is in the audit log before it is done; RC_OK too when it need not be. */
 enum rc api_audit_before(struct api_call *call, const struct hub_event *event, struct error *e);
