@@ -12,7 +12,87 @@
 
 #include "common/sys/file.h"
 
-enum { BACKLOG = 8, FIRST_INHERITED = 3 };
+#ifndef SO_PASSRIGHTS /* Linux 6.16; an older C library does not know it */
+#define SO_PASSRIGHTS 83
+#endif
+
+enum { BACKLOG = 8, FIRST_INHERITED = 3, DRAIN_MAX = 1024 /* more than fits into a socket */ };
+
+/* ---- descriptors that nobody asked for */
+
+void
+priv_channel_take_no_descriptors(int fd)
+{
+    const int no = 0;
+    (void)setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &no, sizeof no);
+}
+
+/* A connection that lingers would have close() wait for its sender's peer: it is reset instead. */
+static void
+close_foreign(int fd)
+{
+    const struct linger reset = {.l_onoff = 1, .l_linger = 0};
+    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    (void)close(fd);
+}
+
+/* Closes all that came; returns the first, unless it is not wanted. */
+static int
+take_descriptor(struct msghdr *message, bool wanted, bool *unwanted)
+{
+    int taken = -1;
+    *unwanted = (message->msg_flags & MSG_CTRUNC) != 0;
+    for (struct cmsghdr *h = CMSG_FIRSTHDR(message); h != NULL; h = CMSG_NXTHDR(message, h)) {
+        if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
+            continue;
+        size_t count = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (size_t i = 0; i < count; i++) {
+            int fd;
+            memcpy(&fd, CMSG_DATA(h) + i * sizeof fd, sizeof fd);
+            if (wanted && taken < 0) {
+                taken = fd;
+            } else {
+                *unwanted = true;
+                close_foreign(fd);
+            }
+        }
+    }
+    return taken;
+}
+
+union ancillary { /* room for one descriptor, aligned as the kernel wants it; two fit */
+    char bytes[CMSG_SPACE(sizeof(int))];
+    struct cmsghdr align;
+};
+
+struct piece {
+    void *data;
+    size_t len;
+    bool cut; /* a packet was longer */
+};
+
+/* recvmsg(2), and what came with it: whatever it returns, no descriptor is left open that the caller does not see. */
+static ssize_t
+receive(int fd, struct piece *out, int flags, int *descriptor, bool *unwanted)
+{
+    union ancillary control;
+    struct iovec part = {.iov_base = out->data, .iov_len = out->len};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    ssize_t got;
+    do {
+        message.msg_control = control.bytes;
+        message.msg_controllen = sizeof control.bytes;
+        got = recvmsg(fd, &message, flags | MSG_CMSG_CLOEXEC);
+    } while (got < 0 && errno == EINTR);
+    *unwanted = false;
+    if (got < 0)
+        return got; /* the kernel has filled nothing in */
+    int taken = take_descriptor(&message, descriptor != NULL, unwanted);
+    if (descriptor != NULL)
+        *descriptor = taken;
+    out->cut = (message.msg_flags & MSG_TRUNC) != 0;
+    return got;
+}
 
 /* ---- ends */
 
@@ -68,6 +148,7 @@ priv_channel_listen(const char *path, gid_t group, int *out, struct error *e)
     if (fd < 0)
         return error_errno(e, "socket '%s'", path);
     TRY(make_directory(path, group, e));
+    priv_channel_take_no_descriptors(fd); /* inherited by what connects */
     TRY(bind_at(fd, path, group, e));
     *out = fd;
     fd = -1;
@@ -92,6 +173,7 @@ priv_channel_inherited(int *out, struct error *e)
     if (fcntl(FIRST_INHERITED, F_SETFD, FD_CLOEXEC) != 0 ||
         fcntl(FIRST_INHERITED, F_SETFL, O_NONBLOCK) != 0)
         return error_errno(e, "the socket of koffer-priv.socket");
+    priv_channel_take_no_descriptors(FIRST_INHERITED);
     *out = FIRST_INHERITED;
     return RC_OK;
 }
@@ -128,6 +210,7 @@ priv_channel_accept(int listener, uid_t allowed, int *out, struct error *e)
         return error_errno(e, "accept the network side");
     TRY(check_peer(fd, allowed, e));
     TRY(limit_sending(fd, e));
+    priv_channel_take_no_descriptors(fd);
     *out = fd;
     fd = -1;
     return RC_OK;
@@ -151,11 +234,6 @@ priv_channel_dial(const char *path, int *out, struct error *e)
 }
 
 /* ---- packets */
-
-union ancillary { /* room for one descriptor, aligned as the kernel wants it */
-    char bytes[CMSG_SPACE(sizeof(int))];
-    struct cmsghdr align;
-};
 
 static enum rc
 send_bytes(int fd, struct span bytes, int descriptor, struct error *e)
@@ -194,28 +272,23 @@ priv_channel_send(int fd, const struct priv_message *m, int descriptor, struct e
     return send_bytes(fd, buffer_span(&bytes), descriptor, e);
 }
 
-/* Closes all that came; returns the first, unless it is not wanted or there are several. */
-static int
-take_descriptor(struct msghdr *message, bool wanted, bool *unwanted)
+ssize_t
+priv_channel_read(int fd, void *out, size_t len, bool *unwanted)
 {
-    int taken = -1;
-    *unwanted = (message->msg_flags & MSG_CTRUNC) != 0;
-    for (struct cmsghdr *h = CMSG_FIRSTHDR(message); h != NULL; h = CMSG_NXTHDR(message, h)) {
-        if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
-            continue;
-        size_t count = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        for (size_t i = 0; i < count; i++) {
-            int fd;
-            memcpy(&fd, CMSG_DATA(h) + i * sizeof fd, sizeof fd);
-            if (wanted && taken < 0) {
-                taken = fd;
-            } else {
-                *unwanted = true;
-                (void)close(fd);
-            }
-        }
-    }
-    return taken;
+    return receive(fd, &(struct piece){.data = out, .len = len}, MSG_DONTWAIT, NULL, unwanted);
+}
+
+void
+priv_channel_close(int *fd)
+{
+    uint8_t scrap[4096];
+    bool unwanted;
+    if (*fd >= 0 && shutdown(*fd, SHUT_RD) == 0) /* no more can come */
+        for (int i = 0; i < DRAIN_MAX; i++) /* 0 may be an empty packet: only a count ends it */
+            if (priv_channel_read(*fd, scrap, sizeof scrap, &unwanted) < 0)
+                break;
+    own_closep(fd);
+    *fd = -1;
 }
 
 enum rc
@@ -223,23 +296,16 @@ priv_channel_receive(int fd, enum priv_from from, struct priv_message *m, int *d
                      struct error *e)
 {
     CLEANUP(buffer_free) struct buffer bytes = BUFFER_INIT(PRIV_PACKET_MAX);
-    union ancillary control;
-    struct msghdr message = {.msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+    CLEANUP(own_closep) int taken = -1;
     bool unwanted;
     TRY(buffer_reserve(&bytes, PRIV_PACKET_MAX, e));
-    struct iovec part = {.iov_base = bytes.data, .iov_len = PRIV_PACKET_MAX};
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    ssize_t got;
-    do {
-        got = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
-    } while (got < 0 && errno == EINTR);
+    struct piece packet = {.data = bytes.data, .len = PRIV_PACKET_MAX};
+    ssize_t got = receive(fd, &packet, 0, descriptor != NULL ? &taken : NULL, &unwanted);
+    if (got >= 0 && unwanted) /* also with an empty packet, which looks like the end */
+        return error_set(e, RC_PROTOCOL, "a descriptor that nobody asked for");
     if (got <= 0)
         return error_set(e, RC_AGAIN, "the other half of the agent has gone");
-    CLEANUP(own_closep) int taken = take_descriptor(&message, descriptor != NULL, &unwanted);
-    if (unwanted)
-        return error_set(e, RC_PROTOCOL, "a descriptor that nobody asked for");
-    if ((message.msg_flags & MSG_TRUNC) != 0)
+    if (packet.cut)
         return error_set(e, RC_PROTOCOL, "a packet of more than %d bytes", (int)PRIV_PACKET_MAX);
     TRY(priv_decode(span_of(bytes.data, (size_t)got), from, m, e));
     if (descriptor != NULL) {

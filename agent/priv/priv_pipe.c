@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "agent/priv/priv_channel.h"
 #include "common/base/clock.h"
 #include "common/base/id.h"
 #include "common/base/text.h"
@@ -62,6 +63,7 @@ priv_pipe_open(int ends[static 2], struct error *e)
     const int room = PRIV_PIPE_ROOM;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
         return error_errno(e, "channel of a job");
+    priv_channel_take_no_descriptors(ends[0]);
     /* The usual 208 KiB do too, with more switches of context. */
     (void)setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
     (void)setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
@@ -105,16 +107,25 @@ gone(struct error *e)
 
 /* ---- reading */
 
+struct reading {
+    int fd;
+    const _Atomic(bool) *cancel;
+    bool at_once; /* what is not there yet does not count */
+};
+
 static enum rc
-read_all(int fd, const _Atomic(bool) *cancel, uint8_t *out, size_t len, struct error *e)
+read_all(const struct reading *r, uint8_t *out, size_t len, struct error *e)
 {
     struct mono since = clock_mono();
     while (len > 0) {
-        ssize_t got = recv(fd, out, len, MSG_DONTWAIT);
-        if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
+        bool unwanted;
+        ssize_t got = priv_channel_read(r->fd, out, len, &unwanted);
+        if (got >= 0 && unwanted)
+            return error_set(e, RC_PROTOCOL, "a descriptor that nobody asked for");
+        if (got == 0 || (got < 0 && (errno != EAGAIN || r->at_once)))
             return gone(e);
         if (got < 0) {
-            TRY(wait_for(fd, POLLIN, cancel, since, e));
+            TRY(wait_for(r->fd, POLLIN, r->cancel, since, e));
             continue;
         }
         out += got;
@@ -124,19 +135,26 @@ read_all(int fd, const _Atomic(bool) *cancel, uint8_t *out, size_t len, struct e
     return RC_OK;
 }
 
+static enum rc
+read_frame(const struct reading *r, enum priv_pipe_type *type, struct buffer *payload,
+           struct error *e)
+{
+    uint8_t header[PRIV_PIPE_HEADER];
+    uint32_t length;
+    TRY(read_all(r, header, sizeof header, e));
+    TRY(priv_pipe_decode(header, type, &length, e));
+    buffer_clear(payload);
+    TRY(buffer_reserve(payload, length, e));
+    TRY(read_all(r, payload->data, length, e));
+    payload->len = length;
+    return RC_OK;
+}
+
 enum rc
 priv_pipe_read(int fd, const _Atomic(bool) *cancel, enum priv_pipe_type *type,
                struct buffer *payload, struct error *e)
 {
-    uint8_t header[PRIV_PIPE_HEADER];
-    uint32_t length;
-    TRY(read_all(fd, cancel, header, sizeof header, e));
-    TRY(priv_pipe_decode(header, type, &length, e));
-    buffer_clear(payload);
-    TRY(buffer_reserve(payload, length, e));
-    TRY(read_all(fd, cancel, payload->data, length, e));
-    payload->len = length;
-    return RC_OK;
+    return read_frame(&(struct reading){.fd = fd, .cancel = cancel}, type, payload, e);
 }
 
 enum rc
@@ -189,14 +207,15 @@ write_all(int fd, const _Atomic(bool) *cancel, struct iovec *parts, size_t count
     return RC_OK;
 }
 
-/* Who goes says why first: that is in our buffer still. */
+/* Who goes says why first: that is in our buffer, whole.  Not waited for: who only refuses to read may stay silent for ever. */
 static enum rc
 last_words(int fd, struct error *e)
 {
     CLEANUP(buffer_free) struct buffer payload = BUFFER_INIT(PRIV_PIPE_PAYLOAD_MAX);
     struct error ignored = ERROR_INIT;
     enum priv_pipe_type type;
-    if (priv_pipe_read(fd, NULL, &type, &payload, &ignored) == RC_OK && type == PRIV_PIPE_FAILURE)
+    const struct reading there = {.fd = fd, .at_once = true};
+    if (read_frame(&there, &type, &payload, &ignored) == RC_OK && type == PRIV_PIPE_FAILURE)
         return priv_pipe_failure(buffer_span(&payload), e);
     return e->code;
 }

@@ -47,8 +47,7 @@ static void
 hang_up(struct priv_server *s)
 {
     (void)pthread_mutex_lock(&s->lock);
-    own_closep(&s->client);
-    s->client = -1;
+    priv_channel_close(&s->client);
     s->broken = false;
     (void)pthread_mutex_unlock(&s->lock);
     s->greeted = s->controller = false;
@@ -61,12 +60,17 @@ take_client(struct priv_server *s)
     struct error e = ERROR_INIT;
     CLEANUP(own_closep) int fd = -1;
     enum rc rc = priv_channel_accept(s->options->listener, s->options->peer, &fd, &e);
-    if (rc != RC_OK && rc != RC_AGAIN)
+    s->allowance -= 1000; /* to be turned away costs as much as to speak */
+    if (rc != RC_OK && rc != RC_AGAIN) {
         log_error(&e, "turned away");
+        s->deaf_until =
+            clock_after_ms(clock_mono(), PRIV_SERVER_TICK_MS); /* out of descriptors, perhaps */
+    }
     if (rc != RC_OK)
         return;
     if (s->client >= 0) {
         log_warning("a second network side was turned away");
+        priv_channel_close(&fd);
         return;
     }
     (void)pthread_mutex_lock(&s->lock);
@@ -208,11 +212,13 @@ wait_and_serve(struct priv_server *s, struct error *e)
 {
     enum { STOP, WAKE, LISTENER, CLIENT, COUNT };
     uint64_t woken;
-    bool open = may_speak(s, clock_mono());
+    struct mono now = clock_mono();
+    bool open = may_speak(s, now);
+    bool listening = open && clock_ms_until(s->deaf_until, now) == 0;
     struct pollfd ready[COUNT] = {
         [STOP] = {.fd = s->options->stop, .events = POLLIN},
         [WAKE] = {.fd = s->wake, .events = POLLIN},
-        [LISTENER] = {.fd = s->options->listener, .events = POLLIN},
+        [LISTENER] = {.fd = listening ? s->options->listener : -1, .events = POLLIN},
         [CLIENT] = {.fd = open ? s->client : -1, .events = POLLIN},
     };
     int ms = open ? PRIV_SERVER_TICK_MS : 1000 / PRIV_SERVER_RATE + 1;

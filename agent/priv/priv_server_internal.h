@@ -19,6 +19,7 @@ struct priv_server {
     struct mono heard, next_progress;
     int64_t allowance; /* messages, in thousandths */
     struct mono allowed_at;
+    struct mono deaf_until; /* nobody is let in before: the last one could not be */
     uint64_t sent[JOB_MAX]; /* jobs whose result this client has got */
     size_t sent_count;
     struct priv_message said, out; /* heard last; under construction: too large for the stack */

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "agent/priv/priv_channel.h"
+
 struct channel {
     int fd; /* ours */
     const _Atomic(bool) *cancel;
@@ -29,7 +31,7 @@ start(struct channel *c, int fd, const _Atomic(bool) *cancel, struct error *e)
 static void
 end(struct channel *c)
 {
-    own_closep(&c->fd);
+    priv_channel_close(&c->fd);
     buffer_free(&c->reply);
 }
 

@@ -162,9 +162,10 @@ def test_packets_too_large_and_descriptors_are_refused(alone):
     with NetworkSide(socket_of(alone)) as side, open("/dev/null") as file:
         side.greet()
         before = len(descriptors(alone.priv.pid))
-        side.send(n.alive(), [file.fileno()] * 3)
-        with pytest.raises(n.Closed):
-            side.until(n.READY)
+        with contextlib.suppress(PermissionError):  # from Linux 6.16 on the kernel does not even send them
+            side.send(n.alive(), [file.fileno()] * 3)
+            with pytest.raises(n.Closed):
+                side.until(n.READY)
     wait_until(lambda: len(descriptors(alone.priv.pid)) <= before, 5, "descriptors closed")
 
 
