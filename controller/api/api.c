@@ -198,6 +198,7 @@ api_job_started(struct api_call *call, uint64_t job)
     struct api_started *s = &a->started_jobs[a->next_started++ % API_STARTED_KEPT];
     *s = (struct api_started){.job = job, .local = call->local};
     (void)snprintf(s->who, sizeof s->who, "%s", call->who);
+    jobs_owned(a->options.jobs, job, call->who, call->local);
 }
 
 enum authority_object

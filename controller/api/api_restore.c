@@ -154,7 +154,7 @@ api_restore_report(struct api_call *call, struct error *e)
     if (reply == NULL)
         return error_set(e, RC_NO_MEMORY, "restore");
     koffer__restore_verdict__init(reply);
-    TRY(jobs_report(call->api->options.jobs, call->who,
+    TRY(jobs_report(call->api->options.jobs, call->who, call->local,
                     (const Koffer__RestoreReport *)call->request, &cancelled, e));
     reply->cancelled = cancelled;
     call->reply = &reply->base;

@@ -8,6 +8,17 @@
 
 /* ---- tokens */
 
+/* "root" and "controller" stand for somebody else in the audit log, and in what is shown. */
+static enum rc
+check_name(enum certificate_role role, const char *name, struct error *e)
+{
+    const char *what = role == CERTIFICATE_AGENT ? "host name" : "operator name";
+    if (text_equal(name, "root") || text_equal(name, "controller"))
+        return error_set(e, RC_INVALID, "%s '%s': that is what root and the controller are called",
+                         what, name);
+    return text_check_name(what, name, e);
+}
+
 static enum rc
 invite(struct api_call *call, enum certificate_role role, struct error *e)
 {
@@ -24,8 +35,7 @@ invite(struct api_call *call, enum certificate_role role, struct error *e)
     if (reply == NULL || text == NULL)
         return error_set(e, RC_NO_MEMORY, "token");
 
-    TRY(text_check_name(role == CERTIFICATE_AGENT ? "host name" : "operator name", request->name,
-                        e));
+    TRY(check_name(role, request->name, e));
     TRY(keys_random(token.secret.bytes, ID_SIZE, e));
     (void)snprintf(token.identity.name, sizeof token.identity.name, "%s", request->name);
     (void)snprintf(token.controller, sizeof token.controller, "%s", o->controller);
@@ -34,7 +44,7 @@ invite(struct api_call *call, enum certificate_role role, struct error *e)
     TRY(catalogue_peer_invite(o->catalogue, role, request->name, request->replace, &hash, until,
                               now, e));
     if (role == CERTIFICATE_OPERATOR && request->role[0] != '\0')
-        TRY(catalogue_operator_role(o->catalogue, request->name, request->role, e));
+        TRY(catalogue_operator_invited(o->catalogue, request->name, request->role, e));
     TRY(token_encode(&token, text, e));
     o->token_made(o->ctx);
     log_info("token made", LOG_TEXT("for", request->name), LOG_TEXT("by", call->who));
@@ -108,6 +118,8 @@ take_away(struct api_call *call, enum certificate_role role, struct error *e)
     enum rc rc = catalogue_peer_revoke(o->catalogue, role, request->name, clock_wall(), e);
     if (rc != RC_NOT_FOUND) /* also after a half success: what counts no more must be gone */
         o->revoked(o->ctx, role, request->name);
+    if (rc != RC_NOT_FOUND && role == CERTIFICATE_OPERATOR)
+        jobs_cut(o->jobs, request->name);
     log_info("revoked", LOG_TEXT("role", certificate_role_name(role)),
              LOG_TEXT("name", request->name), LOG_TEXT("by", call->who));
     return rc;
@@ -125,6 +137,22 @@ api_operator_revoke(struct api_call *call, struct error *e)
     return take_away(call, CERTIFICATE_OPERATOR, e);
 }
 
+/* What was begun with a role that allowed it ends with that role: tickets that nobody used, streams, agents' restores. */
+static void
+end_restores(struct api_call *call, const char *name, enum authority_role role)
+{
+    struct error may_not = ERROR_INIT;
+    const struct authority_question q = {
+        .role = role,
+        .who = name,
+        .channel = AUTHORITY_REQUEST,
+        .verb = KOFFER__MESSAGE_TYPE__RESTORE_BEGIN,
+        .object = AUTHORITY_CLUSTER,
+    };
+    if (authority_check(&q, &may_not) != RC_OK)
+        jobs_cut(call->api->options.jobs, name);
+}
+
 enum rc
 api_operator_role(struct api_call *call, struct error *e)
 {
@@ -133,6 +161,7 @@ api_operator_role(struct api_call *call, struct error *e)
     TRY(authority_role_parse(request->role, &role, e));
     TRY(reply_empty(call, e));
     TRY(catalogue_operator_role(call->api->options.catalogue, request->name, request->role, e));
+    end_restores(call, request->name, role);
     log_info("operator has another role", LOG_TEXT("operator", request->name),
              LOG_TEXT("role", request->role), LOG_TEXT("by", call->who));
     return RC_OK;

@@ -60,6 +60,8 @@ static const char *const migrations[] = {
     /* 7: the audit log's newest signed head */
     "CREATE TABLE audit_head (one INTEGER PRIMARY KEY CHECK (one = 1), sequence INTEGER NOT NULL,"
     " hash BLOB NOT NULL);",
+    /* 8: what an operator will be when it has enrolled anew */
+    "ALTER TABLE peer ADD COLUMN invited_role TEXT NOT NULL DEFAULT '';",
 };
 enum { NEWEST = sizeof migrations / sizeof *migrations };
 

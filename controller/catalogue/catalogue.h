@@ -86,9 +86,15 @@ enum rc catalogue_peer_renewed(struct catalogue *c, enum certificate_role role, 
 /* It was used: the old one counts no more. */
 enum rc catalogue_peer_promote(struct catalogue *c, enum certificate_role role, const char *name,
                                const struct id *certificate, struct error *e);
-/* RC_NOT_FOUND when there is no operator of that name. */
+/* RC_NOT_FOUND when there is no operator of that name.  Said last it counts, also after one enrols anew. */
 enum rc catalogue_operator_role(struct catalogue *c, const char *name, const char *operator_role,
                                 struct error *e);
+/*
+ * The role that goes with the token of catalogue_peer_invite: who is enrolled keeps its own until it has enrolled anew, so
+ * that an old certificate never gets what was meant for the new one.
+ */
+enum rc catalogue_operator_invited(struct catalogue *c, const char *name, const char *operator_role,
+                                   struct error *e);
 enum rc catalogue_tokens_open(struct catalogue *c, struct wall now, bool *out, struct error *e);
 
 /* ---- sources, as the agents declared them last (catalogue_source.c) */

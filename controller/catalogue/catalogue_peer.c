@@ -96,7 +96,7 @@ catalogue_peer_invite(struct catalogue *c, enum certificate_role role, const cha
     return sql_run(c->db, e,
                    "INSERT INTO peer (role, name, added, token, token_until) VALUES (?,?,?,?,?) "
                    "ON CONFLICT (role, name) DO UPDATE SET token=excluded.token, "
-                   "token_until=excluded.token_until",
+                   "token_until=excluded.token_until, invited_role=''",
                    "itibi", (int64_t)role, name, now.ns, &secret, until.ns);
 }
 
@@ -147,7 +147,9 @@ catalogue_peer_enrolled(struct catalogue *c, enum certificate_role role, const c
     struct span r = span_of(receiving->bytes, sizeof receiving->bytes);
     return sql_run(c->db, e,
                    "UPDATE peer SET enrolled=1, enrolled_at=?, certificate_until=?, signing=?, "
-                   "receiving=?, certificate=?, revoked=0, renewed=NULL WHERE role=? AND name=?",
+                   "receiving=?, certificate=?, revoked=0, renewed=NULL, "
+                   "operator_role=CASE invited_role WHEN '' THEN operator_role ELSE invited_role "
+                   "END, invited_role='' WHERE role=? AND name=?",
                    "iibbbit", now.ns, until.ns, &s, &r, &spki, (int64_t)role, name);
 }
 
@@ -186,7 +188,7 @@ catalogue_peer_revoke(struct catalogue *c, enum certificate_role role, const cha
     /* First, and alone: whatever else fails, the certificate counts no more. */
     TRY(sql_run(c->db, e,
                 "UPDATE peer SET enrolled=0, revoked=?, token=NULL, token_until=0, "
-                "operator_role='', renewed=NULL WHERE role=? AND name=?",
+                "operator_role='', invited_role='', renewed=NULL WHERE role=? AND name=?",
                 "iit", now.ns, (int64_t)role, name));
     return role == CERTIFICATE_AGENT ? catalogue_sources_set(c, name, NULL, 0, e) : RC_OK;
 }
@@ -218,8 +220,20 @@ catalogue_operator_role(struct catalogue *c, const char *name, const char *opera
                         struct error *e)
 {
     TRY(catalogue_peer_find(c, CERTIFICATE_OPERATOR, name, is_there, NULL, e));
-    return sql_run(c->db, e, "UPDATE peer SET operator_role=? WHERE role=? AND name=?", "tit",
-                   operator_role, (int64_t)CERTIFICATE_OPERATOR, name);
+    return sql_run(c->db, e,
+                   "UPDATE peer SET operator_role=?, invited_role='' WHERE role=? AND name=?",
+                   "tit", operator_role, (int64_t)CERTIFICATE_OPERATOR, name);
+}
+
+enum rc
+catalogue_operator_invited(struct catalogue *c, const char *name, const char *operator_role,
+                           struct error *e)
+{
+    TRY(catalogue_peer_find(c, CERTIFICATE_OPERATOR, name, is_there, NULL, e));
+    return sql_run(c->db, e,
+                   "UPDATE peer SET invited_role=?, operator_role=CASE enrolled WHEN 0 THEN ? ELSE "
+                   "operator_role END WHERE role=? AND name=?",
+                   "ttit", operator_role, operator_role, (int64_t)CERTIFICATE_OPERATOR, name);
 }
 
 enum rc

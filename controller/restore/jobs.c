@@ -324,3 +324,29 @@ jobs_cancel(struct jobs *j, uint64_t id, struct error *e)
     }
     return RC_OK;
 }
+
+void
+jobs_owned(struct jobs *j, uint64_t id, const char *who, bool local)
+{
+    struct job *job = find(j, id);
+    if (job == NULL)
+        return;
+    (void)snprintf(job->owner, sizeof job->owner, "%s", who);
+    job->owner_local = local;
+}
+
+void
+jobs_cut(struct jobs *j, const char *operator)
+{
+    struct error e = ERROR_INIT;
+    for (size_t i = 0; i < j->count; i++) {
+        const struct job *job = j->all[i];
+        bool restore = job->kind == JOBS_RESTORE || job->kind == JOBS_BROWSE;
+        if (job->final || !restore || job->owner_local || !text_equal(job->owner, operator))
+            continue;
+        log_info("an operator's restore ends", LOG_TEXT("operator", operator),
+                 LOG_U64("job", job->id));
+        (void)jobs_cancel(j, job->id, &e); /* it is there */
+    }
+    data_cut(j->options.data, CERTIFICATE_OPERATOR, operator);
+}

@@ -86,14 +86,18 @@ struct jobs_lend {
 };
 enum rc jobs_lend(struct jobs *j, const struct jobs_lend *what, uint64_t *job, struct id *token,
                   struct error *e);
-/* RC_NOT_FOUND for a job that is not `who`'s, or has ended.  *cancelled: stop. */
-enum rc jobs_report(struct jobs *j, const char *who, const Koffer__RestoreReport *report,
-                    bool *cancelled, struct error *e);
+/* RC_NOT_FOUND for a job that is not `who`'s from that side, or has ended.  *cancelled: stop. */
+enum rc jobs_report(struct jobs *j, const char *who, bool local,
+                    const Koffer__RestoreReport *report, bool *cancelled, struct error *e);
 /* Seal the roots of every full to those of these recipients that it lacks, with the custody key (jobs_rewrap.c). */
 enum rc jobs_rewrap(struct jobs *j, const struct keys_public *recipients, size_t count,
                     uint64_t *job, struct error *e);
 enum rc jobs_status(struct jobs *j, uint64_t job, struct jobs_status *out, struct error *e);
 enum rc jobs_cancel(struct jobs *j, uint64_t job, struct error *e);
+/* Who started it.  An unknown job is left alone. */
+void jobs_owned(struct jobs *j, uint64_t job, const char *who, bool local);
+/* This operator may not restore any more: his restores are cancelled, his tokens and data streams end. */
+void jobs_cut(struct jobs *j, const char *operator);
 const char *jobs_kind_name(enum jobs_kind kind);
 
 /* From the fleet, for restores through agents; unknown jobs are left alone. */

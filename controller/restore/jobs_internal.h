@@ -34,6 +34,8 @@ struct job {
     struct unpack_counts restored;
     char agent[LIMIT_LABEL + 1]; /* restore through this agent; "" */
     char who[LIMIT_LABEL + 1];   /* lent to this operator; "" */
+    char owner[LIMIT_LABEL + 1]; /* who started it */
+    bool owner_local;            /* and that through the local socket */
     bool resealed;               /* the operator's program sealed the root's key to the agent: */
     struct id root;
     uint8_t root_sealed[KEYS_SEALED_SIZE];

@@ -11,6 +11,7 @@ jobs_lend(struct jobs *j, const struct jobs_lend *what, uint64_t *id, struct id 
     struct job *job;
     TRY(jobs_add(j, what->browse ? JOBS_BROWSE : JOBS_RESTORE, &job, e));
     (void)snprintf(job->who, sizeof job->who, "%s", what->who);
+    jobs_owned(j, job->id, what->who, what->local);
     atomic_store(&job->total, what->bytes);
     job->until = clock_after_ms(clock_mono(), JOBS_LEASE_MS);
     enum rc rc =
@@ -27,10 +28,11 @@ jobs_lend(struct jobs *j, const struct jobs_lend *what, uint64_t *id, struct id 
 }
 
 static struct job *
-lent_job(struct jobs *j, const char *who, uint64_t id)
+lent_job(struct jobs *j, const char *who, bool local, uint64_t id)
 {
     for (size_t i = 0; i < j->count; i++)
-        if (j->all[i]->id == id && !j->all[i]->final && text_equal(j->all[i]->who, who))
+        if (j->all[i]->id == id && !j->all[i]->final && j->all[i]->owner_local == local &&
+            text_equal(j->all[i]->who, who))
             return j->all[i];
     return NULL;
 }
@@ -49,10 +51,10 @@ end(struct job *job, const Koffer__RestoreReport *report)
 }
 
 enum rc
-jobs_report(struct jobs *j, const char *who, const Koffer__RestoreReport *report, bool *cancelled,
-            struct error *e)
+jobs_report(struct jobs *j, const char *who, bool local, const Koffer__RestoreReport *report,
+            bool *cancelled, struct error *e)
 {
-    struct job *job = lent_job(j, who, report->job);
+    struct job *job = lent_job(j, who, local, report->job);
     if (job == NULL)
         return error_set(e, RC_NOT_FOUND, "there is no running job %llu of yours",
                          (unsigned long long)report->job);

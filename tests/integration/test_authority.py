@@ -59,6 +59,13 @@ def test_nobody_becomes_an_operator_without_a_role(here):
     assert "no role" in here.try_cli("operator", "add", "roleless", "--role", "root").stderr
 
 
+def test_nobody_is_named_like_root_or_the_controller(here):
+    for name in ("root", "controller"):
+        for words in (("operator", "add", name, "--role", "viewer"), ("agent", "add", name)):
+            done = here.try_cli(*words)
+            assert done.returncode != 0 and "are called" in done.stderr
+
+
 def test_a_revoked_operator_is_cut_off_in_the_middle(here):
     here.enroll_operator("leaving", "admin")
     me = Identity.of_operator(here.operator("leaving"))

@@ -212,6 +212,65 @@ operator_has_no_role_until_one_is_given(void **state)
 }
 
 static void
+must_invite_as(struct catalogue_kit *k, const char *name, const char *role)
+{
+    struct error e = ERROR_INIT;
+    CHECK_OK(catalogue_peer_invite(k->catalogue, CERTIFICATE_OPERATOR, name, true, &secret, until,
+                                   now, &e),
+             &e);
+    if (role != NULL)
+        CHECK_OK(catalogue_operator_invited(k->catalogue, name, role, &e), &e);
+}
+
+static void
+must_enrol_operator(struct catalogue_kit *k, const char *name)
+{
+    struct error e = ERROR_INIT;
+    CHECK_OK(catalogue_peer_enrolled(k->catalogue, CERTIFICATE_OPERATOR, name, &signing, &receiving,
+                                     &first_certificate, after, later, &e),
+             &e);
+}
+
+/* The old certificate must not have what was meant for the new one. */
+static void
+role_that_goes_with_a_token_counts_when_it_is_used(void **state)
+{
+    struct catalogue_kit *k = *state;
+    struct error e = ERROR_INIT;
+    CHECK_RC(catalogue_operator_invited(k->catalogue, "bob", "admin", &e), RC_NOT_FOUND);
+    must_invite_as(k, "bob", "viewer");
+    must_have_role(k, "bob", "viewer"); /* he has no certificate yet */
+    must_enrol_operator(k, "bob");
+    must_invite_as(k, "bob", "admin");
+    must_have_role(k, "bob", "viewer");
+    must_enrol_operator(k, "bob");
+    must_have_role(k, "bob", "admin");
+    must_enrol_operator(k, "bob");
+    must_have_role(k, "bob", "admin");
+}
+
+static void
+role_of_an_older_word_does_not_come_back(void **state)
+{
+    struct catalogue_kit *k = *state;
+    struct error e = ERROR_INIT;
+    must_invite_as(k, "bob", "viewer");
+    must_enrol_operator(k, "bob");
+    must_invite_as(k, "bob", "admin");
+    must_invite_as(k, "bob", NULL); /* another token, and no role named */
+    must_enrol_operator(k, "bob");
+    must_have_role(k, "bob", "viewer");
+    must_invite_as(k, "bob", "admin");
+    CHECK_OK(catalogue_operator_role(k->catalogue, "bob", "restore", &e), &e);
+    must_enrol_operator(k, "bob");
+    must_have_role(k, "bob", "restore");
+    must_invite_as(k, "bob", "admin");
+    CHECK_OK(catalogue_peer_revoke(k->catalogue, CERTIFICATE_OPERATOR, "bob", later, &e), &e);
+    must_enrol_operator(k, "bob");
+    must_have_role(k, "bob", "");
+}
+
+static void
 revoked_peer_has_neither_certificate_nor_token(void **state)
 {
     struct catalogue_kit *k = *state;
@@ -239,6 +298,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(operator_has_no_role_until_one_is_given),
+        TEST(role_that_goes_with_a_token_counts_when_it_is_used),
+        TEST(role_of_an_older_word_does_not_come_back),
         TEST(revoked_peer_has_neither_certificate_nor_token),
         TEST(token_burns_once),
         TEST(zero_is_no_token),

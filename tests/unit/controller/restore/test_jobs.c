@@ -222,22 +222,40 @@ order_of_a_mute_agent(struct mono until)
     return job;
 }
 
+struct streams {
+    struct pki pki;
+    struct pki_leaf controller;
+};
+
+static void
+open_streams(struct streams *s)
+{
+    struct error e = ERROR_INIT;
+    CHECK_OK(tls_start(&e), &e);
+    pki_make(&s->pki, "test");
+    pki_issue(&s->pki, CERTIFICATE_CONTROLLER, "main", clock_wall(), 30, &s->controller);
+    const struct tls_identity identity = {s->pki.ca, s->controller.certificate, s->controller.key};
+    const struct data_options options = {
+        .vault = w.vault, .url = "tls+tcp://127.0.0.1:0", .identity = &identity};
+    CHECK_OK(data_open(&options, &w.jobs->options.data, &e), &e);
+}
+
+static void
+close_streams(struct streams *s)
+{
+    data_close(w.jobs->options.data);
+    pki_leaf_free(&s->controller);
+    pki_free(&s->pki);
+}
+
 static void
 restore_ends_when_its_agent_does_not_answer(void **state)
 {
     (void)state;
     struct error e = ERROR_INIT;
-    struct pki pki;
-    struct pki_leaf controller;
+    struct streams streams;
     struct jobs_status status;
-    CHECK_OK(tls_start(&e), &e);
-    pki_make(&pki, "test");
-    pki_issue(&pki, CERTIFICATE_CONTROLLER, "main", clock_wall(), 30, &controller);
-    const struct tls_identity identity = {pki.ca, controller.certificate, controller.key};
-    const struct data_options options = {
-        .vault = w.vault, .url = "tls+tcp://127.0.0.1:0", .identity = &identity};
-    CHECK_OK(data_open(&options, &w.jobs->options.data, &e), &e);
-
+    open_streams(&streams);
     const struct mono now = clock_mono(), later = clock_after_ms(now, 1000);
     uint64_t late = order_of_a_mute_agent(later)->id;
     struct job *cancelled = order_of_a_mute_agent(later);
@@ -250,10 +268,66 @@ restore_ends_when_its_agent_does_not_answer(void **state)
     assert_int_equal(status.rc, RC_TIMEOUT);
     assert_non_null(strstr(status.text, "mail1"));
     assert_int_equal(cancelled->rc, RC_CANCELLED);
+    close_streams(&streams);
+}
 
-    data_close(w.jobs->options.data);
-    pki_leaf_free(&controller);
-    pki_free(&pki);
+static uint64_t
+lend_to(const char *who, bool local)
+{
+    struct error e = ERROR_INIT;
+    const struct jobs_lend what = {.who = who, .local = local, .roots = &w.root, .root_count = 1};
+    struct id token;
+    uint64_t job;
+    CHECK_OK(jobs_lend(w.jobs, &what, &job, &token, &e), &e);
+    return job;
+}
+
+static enum rc
+report(uint64_t job, const char *who, bool local, bool *cancelled)
+{
+    struct error e = ERROR_INIT;
+    Koffer__RestoreReport words;
+    koffer__restore_report__init(&words);
+    words.job = job;
+    return jobs_report(w.jobs, who, local, &words, cancelled, &e);
+}
+
+static void
+only_who_was_lent_a_restore_reports_on_it(void **state)
+{
+    struct streams streams;
+    bool cancelled;
+    (void)state;
+    open_streams(&streams);
+    uint64_t job = lend_to("root", true);
+    assert_int_equal(report(job, "root", true, &cancelled), RC_OK);
+    assert_int_equal(report(job, "root", false, &cancelled), RC_NOT_FOUND); /* only named so */
+    assert_int_equal(report(job, "ada", true, &cancelled), RC_NOT_FOUND);
+    close_streams(&streams);
+}
+
+static void
+restores_of_an_operator_who_may_no_more_end_and_no_others(void **state)
+{
+    struct error e = ERROR_INIT;
+    struct streams streams;
+    bool cancelled;
+    struct job *verification;
+    (void)state;
+    open_streams(&streams);
+    uint64_t his = lend_to("bob", false), local = lend_to("bob", true),
+             hers = lend_to("ada", false);
+    CHECK_OK(jobs_add(w.jobs, JOBS_VERIFY_VAULT, &verification, &e), &e);
+    jobs_owned(w.jobs, verification->id, "bob", false);
+    jobs_cut(w.jobs, "bob");
+    assert_int_equal(report(his, "bob", false, &cancelled), RC_OK);
+    assert_true(cancelled);
+    assert_int_equal(report(local, "bob", true, &cancelled), RC_OK);
+    assert_false(cancelled);
+    assert_int_equal(report(hers, "ada", false, &cancelled), RC_OK);
+    assert_false(cancelled);
+    assert_false(atomic_load(&verification->cancel));
+    close_streams(&streams);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
@@ -268,6 +342,8 @@ main(void)
         TEST(a_whole_vault_that_was_verified_proves_each_full),
         TEST(repair_says_what_it_did_and_what_is_lost),
         TEST(restore_ends_when_its_agent_does_not_answer),
+        TEST(only_who_was_lent_a_restore_reports_on_it),
+        TEST(restores_of_an_operator_who_may_no_more_end_and_no_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
