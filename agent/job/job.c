@@ -210,6 +210,8 @@ take_source(struct job_board *b, const struct job_order *order, struct job_sourc
         return error_set(e, RC_DENIED, "nothing is done before the controller has named its vault");
     if (order->verb == JOB_RESTORE)
         return check_restore(b, order, e);
+    if (order->cycle == 0) /* means "none": what it held would have no lease and no release */
+        return error_set(e, RC_INVALID, "a step of a source needs the number of a cycle");
     struct job_source *s = find_source(b, order->source);
     if (s == NULL)
         return error_set(e, RC_NOT_FOUND, "no source '%s' is configured on this host",
@@ -234,12 +236,24 @@ start(struct job *job, struct error *e)
     return failed == 0 ? RC_OK : error_set(e, RC_NO_MEMORY, "thread for a step");
 }
 
+/* The same order again is fine: its answer was lost. */
+static enum rc
+check_same(const struct job_order *old, const struct job_order *order, struct error *e)
+{
+    if (old->verb == order->verb && old->cycle == order->cycle &&
+        text_equal(old->source, order->source))
+        return RC_OK;
+    return error_set(e, RC_INVALID, "job %llu is another step already",
+                     (unsigned long long)order->job);
+}
+
 enum rc
 job_submit(struct job_board *b, const struct job_order *order, struct error *e)
 {
     struct job_source *source;
-    if (find(b, order->job) != NULL)
-        return RC_OK; /* the same order again */
+    const struct job *old = find(b, order->job);
+    if (old != NULL)
+        return check_same(&old->order, order, e);
     if (b->job_count == JOB_MAX)
         return error_set(e, RC_AGAIN, "%d steps are under way already", (int)JOB_MAX);
     TRY(take_source(b, order, &source, e));

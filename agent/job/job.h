@@ -6,7 +6,8 @@
  * uploads to, and a restore reads from, are given by `struct job_ports`.
  *
  *     TRY(job_board_new(&options, &board, e));
- *     TRY(job_submit(board, &order, e));       // RC_AGAIN: the source is busy; RC_NOT_FOUND: no such source
+ *     TRY(job_submit(board, &order, e));       // RC_AGAIN: the source is busy; RC_NOT_FOUND: no such source;
+ *                                              // RC_INVALID: no cycle, or the job's number is another step's
  *     job_each(board, visit, ctx);             // progress of what runs, results of what ended
  *     job_drop(board, job);                    // the controller has the result
  *
@@ -86,7 +87,7 @@ struct job_options {
     const struct keys_private *signing, *receiving;
     struct keys_public controller; /* who may name recipients and order restores */
     struct record_vault_id vault;  /* as enrolled: another one is refused */
-    /* SHA-256 of the only recipients that this host seals to; 0: those that the controller names. */
+    /* SHA-256 of the recipients that this host seals to, all of them and no other; 0: those that the controller names. */
     const struct id *pinned;
     size_t pinned_count;
     int level;

@@ -177,6 +177,38 @@ nonsense_is_refused_with_its_reason(void **state)
     assert_non_null(strstr(kit->result.text, "nothing to seal"));
 }
 
+/* 0 means "holds nothing": what such a step began would be let go by no lease and no release. */
+static void
+step_without_a_cycle_is_refused(void **state)
+{
+    struct job_kit *kit = *state;
+    static const enum job_verb verbs[] = {JOB_CHECK, JOB_CAPTURE, JOB_SEAL, JOB_RELEASE};
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+        CHECK_RC(job_kit_do(kit, verbs[i], "etc", 0), RC_INVALID);
+    assert_false(holds_staging(kit));
+    must_do(kit, JOB_CHECK, 1);
+}
+
+static void
+number_of_a_job_is_given_to_no_other_step(void **state)
+{
+    struct job_kit *kit = *state;
+    struct error e = ERROR_INIT;
+    struct job_order order = {.cycle = 1, .verb = JOB_CHECK, .source = "etc"};
+    CHECK_OK(job_kit_submit(kit, JOB_CHECK, "etc", 1, &order.job, &e), &e);
+    CHECK_OK(job_submit(kit->board, &order, &e), &e); /* the same again */
+    order.verb = JOB_RELEASE;
+    CHECK_RC(job_submit(kit->board, &order, &e), RC_INVALID);
+    order.verb = JOB_CHECK;
+    order.cycle = 2;
+    CHECK_RC(job_submit(kit->board, &order, &e), RC_INVALID);
+    order.cycle = 1;
+    (void)snprintf(order.source, sizeof order.source, "other");
+    CHECK_RC(job_submit(kit->board, &order, &e), RC_INVALID);
+    job_kit_wait(kit, order.job);
+    CHECK_RC(kit->result.rc, RC_OK);
+}
+
 static void
 sequence_that_was_committed_is_not_signed_again(void **state)
 {
@@ -310,6 +342,8 @@ main(void)
         TEST(told_to_forget_it_forgets),
         TEST(release_is_idempotent),
         TEST(nonsense_is_refused_with_its_reason),
+        TEST(step_without_a_cycle_is_refused),
+        TEST(number_of_a_job_is_given_to_no_other_step),
         TEST(sequence_that_was_committed_is_not_signed_again),
         TEST(sources_released_at_the_same_time_keep_the_newest_receipt),
         TEST(damaged_receipt_is_said_and_holds_nothing),
