@@ -55,35 +55,51 @@ check_names(const char *rest, struct error *e)
     return RC_OK;
 }
 
-/* One name further down, made when it is missing; links are not followed. */
+/* One name further down; links are not followed. */
 static enum rc
-step_down(int *here, const char *name, struct error *e)
+step_down(int *here, const char *name, bool make, struct error *e)
 {
     int next = -1;
-    TRY(file_make_directory(*here, name, 0700, e));
+    if (make)
+        TRY(file_make_directory(*here, name, 0700, e));
     TRY(beneath_open(*here, name, O_RDONLY | O_DIRECTORY, 0, &next, e));
     own_closep(here);
     *here = next;
     return RC_OK;
 }
 
+/* `make`: what is missing on the way. */
 static enum rc
-descend(const char *root, const char *rest, int *out, struct error *e)
+descend(const char *root, const char *rest, bool make, int *out, struct error *e)
 {
     CLEANUP(own_closep) int here = -1;
-    TRY_IN(file_make_directory(AT_FDCWD, root, 0700, e), e, "restore root");
+    if (make)
+        TRY_IN(file_make_directory(AT_FDCWD, root, 0700, e), e, "restore root");
     TRY_IN(file_open_directory(AT_FDCWD, root, &here, e), e, "restore root");
     while (*rest != '\0') {
         char name[LIMIT_NAME + 1];
         size_t len = strcspn(rest, "/");
         (void)snprintf(name, sizeof name, "%.*s", (int)len, rest);
-        TRY(step_down(&here, name, e));
+        TRY(step_down(&here, name, make, e));
         rest += len;
         rest += strspn(rest, "/");
     }
     *out = here;
     here = -1;
     return RC_OK;
+}
+
+/* A dry run looks at the target and nothing else; *out is -1 where a part of the way is missing. */
+static enum rc
+look_for_target(const char *root, const char *rest, int *out, struct error *e)
+{
+    struct error why = ERROR_INIT;
+    *out = -1;
+    enum rc rc = descend(root, rest, false, out, &why);
+    if (rc == RC_OK || rc == RC_NOT_FOUND)
+        return RC_OK;
+    *e = why;
+    return rc;
 }
 
 static enum rc
@@ -95,9 +111,8 @@ open_target(struct job *job, int *out, struct error *e)
         if (rest == NULL)
             continue;
         TRY(check_names(rest, e));
-        if (job->order.dry_run) /* nothing is written there: any directory will do */
-            return file_open_directory(AT_FDCWD, "/", out, e);
-        return descend(o->restore_roots[i], rest, out, e);
+        return job->order.dry_run ? look_for_target(o->restore_roots[i], rest, out, e)
+                                  : descend(o->restore_roots[i], rest, true, out, e);
     }
     return refuse_target(job, e);
 }

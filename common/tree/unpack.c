@@ -253,8 +253,9 @@ begin(struct unpack_job *job, struct blob_source *source, int target, struct err
     job->owners = unpack_owners_new();
     if (job->links == NULL || job->owners == NULL)
         return error_set(e, RC_NO_MEMORY, "restore");
-    TRY_IN(beneath_open(target, ".", O_RDONLY | O_DIRECTORY, 0, &job->target, e), e,
-           "the directory to restore into");
+    if (target >= 0 || !job->options->dry_run)
+        TRY_IN(beneath_open(target, ".", O_RDONLY | O_DIRECTORY, 0, &job->target, e), e,
+               "the directory to restore into");
     TRY(claim(job, e));
     return tree_reader_new(source, &job->reader, e);
 }

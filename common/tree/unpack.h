@@ -51,7 +51,7 @@ struct unpack_options {
 };
 
 /*
- * Restore `entry` (found by tree_find) beneath `target`, an open directory: a directory's content
+ * Restore `entry` (found by tree_find) beneath `target`, an open directory (-1: it is not there, for a dry run): a directory's content
  * goes directly into the target, whose own mode and owner stay; a file goes under its own name.
  * An item that fails, also one whose blobs are missing or damaged, is reported and counted, and the
  * rest goes on.  RC_NO_SPACE, RC_NO_MEMORY, RC_CANCELLED and a source that does not answer end it.

@@ -147,6 +147,31 @@ dry_run_counts_and_writes_nothing(void **state)
     assert_false(is_there(w, "restored"));
 }
 
+/* Else who may order a restore could ask for the existence, size and time of any path of the host. */
+static void
+dry_run_compares_with_the_target_and_nothing_else(void **state)
+{
+    struct world *w = *state;
+    char path[128];
+    w->kit->order.dry_run = true;
+    CHECK_RC(restore(w, "fs", "restored"),
+             RC_OK); /* "fs/tmp/..." is there, below the root of the host */
+    assert_int_equal(w->kit->result.files_restored, 1);
+    assert_false(is_there(w, "restored"));
+    assert_int_equal(mkdirat(w->kit->capture->fd, "restored", 0700), 0);
+    w->kit->order.dry_run = true;
+    CHECK_RC(restore(w, "fs", "restored"), RC_OK);
+    assert_int_equal(w->kit->result.files_restored, 1);
+
+    CHECK_RC(restore(w, captured_path(w, path), "restored/a"), RC_OK);
+    w->kit->order.dry_run = true;
+    CHECK_RC(restore(w, captured_path(w, path), "restored/a"), RC_OK);
+    assert_int_equal(w->kit->result.files_restored, 0); /* it is there already */
+    w->kit->order.dry_run = true;
+    CHECK_RC(restore(w, captured_path(w, path), "restored/a/b"), RC_OK);
+    assert_int_equal(w->kit->result.files_restored, 1);
+}
+
 static void
 unknown_path_and_foreign_seal_are_refused(void **state)
 {
@@ -170,6 +195,7 @@ main(void)
         TEST(dots_in_a_target_are_refused_also_by_a_dry_run),
         TEST(links_on_the_way_are_not_followed),
         TEST(dry_run_counts_and_writes_nothing),
+        TEST(dry_run_compares_with_the_target_and_nothing_else),
         TEST(unknown_path_and_foreign_seal_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
