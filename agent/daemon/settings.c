@@ -47,10 +47,11 @@ const struct config_key settings_keys[] = {
     {.name = "recipients",
      .type = CONFIG_LIST,
      .help =
-         "Fingerprints, 64 hexadecimal digits each ('koffer key show'), of the only keys that this "
-         "host seals its archives to; without it, those that the controller names.  With it, whoever "
-         "takes over the controller cannot add a key of their own; a new recovery sheet must then be "
-         "named here, on every host."},
+         "Fingerprints, 64 hexadecimal digits each ('koffer key show'), of the keys that this host "
+         "seals its archives to, all of them and no other; without it, those that the controller "
+         "names.  With it, whoever takes over the controller can neither add a key of their own nor "
+         "leave one out: nothing is captured until both lists are the same.  A new recovery sheet "
+         "must then be named here too, on every host, and one that is retired be removed."},
     {.name = "compression-level",
      .type = CONFIG_NUMBER,
      .fallback = "3",

@@ -52,34 +52,43 @@ forget(const struct job_board *b, const struct job_source *s, struct error *e)
     return file_remove_tree(AT_FDCWD, path, e);
 }
 
-static bool
-is_pinned(const struct job_options *o, const struct id *fingerprint)
+static enum rc
+refuse_recipient(struct job *job, const char *what, const struct id *fingerprint, struct error *e)
 {
-    for (size_t i = 0; i < o->pinned_count; i++)
-        if (id_equal(&o->pinned[i], fingerprint))
+    char text[ID_TEXT_SIZE];
+    (void)snprintf(job->remedy, sizeof job->remedy,
+                   "compare it with its recovery sheet; 'recipients' in koffer-agent.conf on this "
+                   "host must name what the controller names: change the one that is wrong, and "
+                   "start koffer-priv again");
+    return error_set(e, RC_DENIED, "the controller %s: %s", what, id_text(fingerprint, text));
+}
+
+static bool
+is_among(const struct id *named, size_t count, const struct id *fingerprint)
+{
+    for (size_t i = 0; i < count; i++)
+        if (id_equal(&named[i], fingerprint))
             return true;
     return false;
 }
 
-/* The controller may be compromised, and add a key of its own: where the host pins them, it cannot. */
+/* The controller may be compromised, and add a key of its own or leave one out: where the host pins them, it cannot. */
 static enum rc
 check_recipients(struct job *job, struct error *e)
 {
     const struct job_options *o = &job->board->options;
-    char text[ID_TEXT_SIZE];
-    struct id fingerprint;
-    for (size_t i = 0; i < job->vault.recipient_count && o->pinned_count > 0; i++) {
-        TRY(keys_fingerprint(&job->vault.recipients[i], &fingerprint, e));
-        if (is_pinned(o, &fingerprint))
-            continue;
-        (void)snprintf(
-            job->remedy, sizeof job->remedy,
-            "compare it with its recovery sheet; if it is meant, add it to 'recipients' in "
-            "koffer-agent.conf on this host and start koffer-priv again");
-        return error_set(e, RC_DENIED,
-                         "the controller names a recipient that this host does not seal to: %s",
-                         id_text(&fingerprint, text));
+    const size_t count = job->vault.recipient_count;
+    struct id named[LIMIT_RECIPIENTS];
+    for (size_t i = 0; i < count && o->pinned_count > 0; i++) {
+        TRY(keys_fingerprint(&job->vault.recipients[i], &named[i], e));
+        if (!is_among(o->pinned, o->pinned_count, &named[i]))
+            return refuse_recipient(job, "names a recipient that this host does not seal to",
+                                    &named[i], e);
     }
+    for (size_t i = 0; i < o->pinned_count; i++)
+        if (!is_among(named, count, &o->pinned[i]))
+            return refuse_recipient(job, "leaves out a recipient that this host seals to",
+                                    &o->pinned[i], e);
     return RC_OK;
 }
 

@@ -103,6 +103,26 @@ a_host_that_pins_its_recipients_seals_to_no_other(void **state)
     CHECK_RC(job_kit_do(kit, JOB_CHECK, "etc", 2), RC_DENIED);
 }
 
+/* Else what is sealed from then on could be kept from a sheet that the operator relies on. */
+static void
+a_host_that_pins_its_recipients_seals_to_all_of_them(void **state)
+{
+    struct job_kit *kit = *state;
+    struct error e = ERROR_INIT;
+    struct id pinned[2] = {{{0}},
+                           {{1}}}; /* the second: of a sheet that the controller does not name */
+    CHECK_OK(keys_fingerprint(&kit->vault.recipients[0], &pinned[0], &e), &e);
+    kit->options.pinned = pinned;
+    kit->options.pinned_count = 2;
+    job_kit_restart(kit);
+    CHECK_RC(job_kit_do(kit, JOB_CHECK, "etc", 1), RC_DENIED);
+    assert_non_null(strstr(kit->result.text, "leaves out a recipient"));
+    CHECK_RC(job_kit_do(kit, JOB_CAPTURE, "etc", 1), RC_OK);
+    kit->order.sequence = 1;
+    CHECK_RC(job_kit_do(kit, JOB_SEAL, "etc", 1), RC_DENIED);
+    assert_non_null(strstr(kit->result.remedy, "koffer-agent.conf"));
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int
@@ -114,6 +134,7 @@ main(void)
         TEST(nothing_is_done_before_the_controller_has_named_its_vault),
         TEST(unsigned_restore_is_refused),
         TEST(a_host_that_pins_its_recipients_seals_to_no_other),
+        TEST(a_host_that_pins_its_recipients_seals_to_all_of_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
