@@ -21,6 +21,7 @@ struct pack_reader {
     int file;  /* borrowed unless `owned` */
     int owned; /* the same, or -1 */
     uint64_t size;
+    bool salvaged;
     struct record_vault_id vault;
     struct pack_place *places;
     size_t count, capacity;
@@ -164,16 +165,23 @@ reader_new(int file, struct pack_reader **out, struct error *e)
     return RC_OK;
 }
 
+/* Every blob is shorter than a pack, so the limit holds for packs of a single blob too. */
+static enum rc
+check_size(const struct pack_reader *r, struct error *e)
+{
+    if (r->size < PACK_MIN || r->size > LIMIT_PACK)
+        return error_set(e, RC_CORRUPT, "a pack of %llu bytes is impossible",
+                         (unsigned long long)r->size);
+    return RC_OK;
+}
+
 enum rc
 pack_reader_of(int file, struct pack_reader **out, struct error *e)
 {
     CLEANUP(pack_reader_freep) struct pack_reader *r = NULL;
 
     TRY(reader_new(file, &r, e));
-    /* Every blob is shorter than a pack, so the limit holds for packs of a single blob too. */
-    if (r->size < PACK_MIN || r->size > LIMIT_PACK)
-        return error_set(e, RC_CORRUPT, "a pack of %llu bytes is impossible",
-                         (unsigned long long)r->size);
+    TRY(check_size(r, e));
     TRY(read_head(r, e));
     TRY(read_table(r, e));
     *out = TAKE(r);
@@ -200,6 +208,12 @@ read_entry(const struct pack_reader *r, uint64_t at, struct pack_place *out, boo
     return RC_OK;
 }
 
+static bool
+is_damage(enum rc rc)
+{
+    return rc == RC_CORRUPT || rc == RC_UNSUPPORTED || rc == RC_IO;
+}
+
 static enum rc
 salvage_blob(struct pack_reader *r, struct pack_place *place, struct buffer *blob, struct error *e)
 {
@@ -214,7 +228,42 @@ salvage_blob(struct pack_reader *r, struct pack_place *place, struct buffer *blo
         return note_place(r, place, e);
     }
     /* A blob that is not its id is lost and one of a later version is not for us; the next may be. */
-    return rc == RC_CORRUPT || rc == RC_UNSUPPORTED ? RC_OK : rc;
+    return is_damage(rc) ? RC_OK : rc;
+}
+
+/* The table is where lengths are safe from a damaged entry, behind which the walk would find nothing. */
+static enum rc
+salvage_by_table(struct pack_reader *r, struct buffer *blob, bool *done, struct error *e)
+{
+    enum rc rc = check_size(r, e);
+    if (rc == RC_OK)
+        rc = read_table(r, e);
+    CLEANUP(own_freep) struct pack_place *table = TAKE(r->places);
+    size_t count = r->count;
+
+    r->count = r->capacity = 0;
+    *done = rc == RC_OK;
+    if (rc != RC_OK)
+        return is_damage(rc) ? RC_OK : rc;
+    for (size_t i = 0; i < count; i++)
+        TRY(salvage_blob(r, &table[i], blob, e));
+    return RC_OK;
+}
+
+/* An entry that cannot be read ends it: where the next begins only that one says. */
+static enum rc
+salvage_by_walk(struct pack_reader *r, struct buffer *blob, struct error *e)
+{
+    struct pack_place place = {0};
+    bool more;
+
+    for (uint64_t at = PACK_HEADER_SIZE;; at = (uint64_t)place.offset + place.len) {
+        enum rc rc = read_entry(r, at, &place, &more, e);
+        if (is_damage(rc) || (rc == RC_OK && !more))
+            return RC_OK;
+        TRY(rc);
+        TRY(salvage_blob(r, &place, blob, e));
+    }
 }
 
 enum rc
@@ -222,16 +271,13 @@ pack_reader_salvage_of(int file, struct pack_reader **out, struct error *e)
 {
     CLEANUP(pack_reader_freep) struct pack_reader *r = NULL;
     CLEANUP(buffer_free) struct buffer blob = BUFFER_INIT(LIMIT_BLOB);
-    struct pack_place place = {0};
-    bool more;
+    bool done;
 
     TRY(reader_new(file, &r, e));
-    for (uint64_t at = PACK_HEADER_SIZE;; at = (uint64_t)place.offset + place.len) {
-        TRY(read_entry(r, at, &place, &more, e));
-        if (!more)
-            break;
-        TRY(salvage_blob(r, &place, &blob, e));
-    }
+    r->salvaged = true;
+    TRY(salvage_by_table(r, &blob, &done, e));
+    if (!done)
+        TRY(salvage_by_walk(r, &blob, e));
     *out = TAKE(r);
     return RC_OK;
 }
@@ -245,7 +291,9 @@ open_by_name(int vault, const struct id *name, reader_maker *make, struct pack_r
     CLEANUP(own_closep) int file = -1;
     char path[PACK_PATH_SIZE];
 
-    file = openat(vault, pack_format_path(name, path), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    /* Not to wait for a writer, should somebody have put a pipe there. */
+    file =
+        openat(vault, pack_format_path(name, path), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (file < 0)
         return error_errno(e, "open '%s'", path);
     TRY_IN(make(file, out, e), e, "pack '%s'", path);
@@ -312,11 +360,12 @@ enum rc
 pack_reader_get(const struct pack_reader *r, const struct pack_place *place, struct buffer *out,
                 struct error *e)
 {
-    struct pack_place entry;
+    struct pack_place entry = *place;
     struct blob_header header;
-    bool there;
+    bool there = true;
 
-    TRY(read_entry(r, place->offset - PACK_ENTRY_SIZE, &entry, &there, e));
+    if (!r->salvaged)
+        TRY(read_entry(r, place->offset - PACK_ENTRY_SIZE, &entry, &there, e));
     if (!there || entry.len != place->len || !id_equal(&entry.id, &place->id))
         return error_set(e, RC_CORRUPT, "offset %u: entry and table differ", place->offset);
     TRY(pack_reader_fetch(r->file, place, out, e));

@@ -26,8 +26,9 @@ pack_reader_open(int vault, const struct id *name, struct pack_reader **out, str
 /* The same for an open file; `file` is borrowed for the life of the reader. */
 enum rc pack_reader_of(int file, struct pack_reader **out, struct error *e);
 /*
- * Ignore head, table and tail: walk the entries from the front and keep every blob that is its id and
- * parses.  Reads the whole file.  RC_OK even when nothing was found.
+ * Every blob that is its id and parses, whatever else is damaged or cannot be read: at the places of the table when that
+ * fits its hash, else those that a walk over the entries from the front comes to.  Reads the whole file.  RC_OK even
+ * when nothing was found; RC_CORRUPT when it is no regular file.
  */
 enum rc
 pack_reader_salvage(int vault, const struct id *name, struct pack_reader **out, struct error *e);
@@ -41,7 +42,10 @@ uint64_t pack_reader_size(const struct pack_reader *r); /* of the file, bytes */
 size_t pack_reader_count(const struct pack_reader *r);
 const struct pack_place *pack_reader_places(const struct pack_reader *r);
 
-/* The blob at `place`, also compared with its entry in front and the table's plain length and children. */
+/*
+ * The blob at `place`, also compared with its entry in front (but after salvage: that may be what is damaged) and the
+ * table's plain length and children.
+ */
 enum rc pack_reader_get(const struct pack_reader *r, const struct pack_place *place,
                         struct buffer *out, struct error *e);
 /* RC_CORRUPT unless SHA-256 of the file is `name`; asks the disk rather than the cache where it can. */

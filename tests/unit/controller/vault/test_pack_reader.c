@@ -127,6 +127,28 @@ salvage_saves_every_whole_blob(void **state)
     vault_kit_flip(w->pack_path, w->places[1].offset + 70, 0x01);
 }
 
+/* Its table is whole, so what lies behind an entry whose length is damaged is found, and that blob itself. */
+static void
+a_damaged_length_costs_no_blob(void **state)
+{
+    const struct world *w = *state;
+    CLEANUP(pack_reader_freep) struct pack_reader *r = NULL;
+    CLEANUP(buffer_free) struct buffer blob = BUFFER_INIT(LIMIT_BLOB);
+    struct error e = ERROR_INIT;
+    uint64_t length_of_the_second = w->places[1].offset - PACK_ENTRY_SIZE;
+
+    for (unsigned byte = 0; byte < 4; byte++)
+        vault_kit_flip(w->pack_path, length_of_the_second + byte, 0xff);
+    CHECK_OK(pack_reader_salvage(w->vault, &w->pack, &r, &e), &e);
+    assert_int_equal(pack_reader_count(r), BLOBS);
+    for (size_t i = 0; i < BLOBS; i++) {
+        assert_true(id_equal(&pack_reader_places(r)[i].id, &w->ids[i]));
+        CHECK_OK(pack_reader_get(r, &pack_reader_places(r)[i], &blob, &e), &e);
+    }
+    for (unsigned byte = 0; byte < 4; byte++)
+        vault_kit_flip(w->pack_path, length_of_the_second + byte, 0xff);
+}
+
 static void
 every_truncation_is_noticed_and_salvaged(void **state)
 {
@@ -167,6 +189,7 @@ main(void)
         cmocka_unit_test(what_was_written_is_read),
         cmocka_unit_test(every_flipped_byte_is_noticed),
         cmocka_unit_test(salvage_saves_every_whole_blob),
+        cmocka_unit_test(a_damaged_length_costs_no_blob),
         cmocka_unit_test(every_truncation_is_noticed_and_salvaged),
         cmocka_unit_test(a_missing_pack_is_not_found),
     };
