@@ -343,7 +343,7 @@ finish(struct service *s, struct error *e)
     return stream_send(s->stream, STREAM_FINISHED, &(struct span){body.data, body.len}, 1, e);
 }
 
-/* One that is missing or damaged is answered by nothing behind its id: the others can still be restored. */
+/* One that is missing, damaged or not read by its disk is answered by nothing behind its id: the others can still be restored. */
 static enum rc
 read_blob(struct service *s, const struct id *id, struct error *e)
 {
@@ -351,7 +351,7 @@ read_blob(struct service *s, const struct id *id, struct error *e)
     enum rc rc = vault_get(s->data->vault, id, &s->blob, &why);
     if (rc == RC_OK)
         return data_reach_served(s->reach, buffer_span(&s->blob), e);
-    if (rc != RC_NOT_FOUND && rc != RC_CORRUPT) {
+    if (rc != RC_NOT_FOUND && rc != RC_CORRUPT && rc != RC_IO) {
         *e = why;
         return rc;
     }

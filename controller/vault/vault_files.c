@@ -101,7 +101,8 @@ vault_files_borrow(struct vault_files *files, uint32_t number, const struct id *
                    struct vault_files_lent *out, struct error *e)
 {
     char path[PACK_PATH_SIZE];
-    int fd = openat(files->vault, pack_format_path(name, path), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int fd = openat(files->vault, pack_format_path(name, path),
+                    O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 
     if (fd < 0 && errno == ENOENT)
         return error_set(e, RC_CORRUPT, "pack '%s' is gone", path);

@@ -103,7 +103,10 @@ enum rc vault_format_read(int dir, const char *path, struct record_vault_id *id,
 enum rc vault_recover(struct vault *v, struct error *e);
 /* For reading only: an index of its own, built from the packs in a temporary place: below TMPDIR, or /tmp. */
 enum rc vault_recover_aside(struct vault *v, struct error *e);
-/* Put a pack into the index: from its table, or what can be saved of it when it is damaged.  `check`: hash it first. */
+/*
+ * Put a pack into the index: from its table, or what can be saved of it when it is damaged or not read in part; left
+ * out, with a warning, when it is not read at all or no regular file.  `check`: hash it first.
+ */
 enum rc vault_add_pack(const struct vault *v, struct vault_index *index, const struct id *name,
                        bool check, struct error *e);
 /* Every file in packs/ whose name is that of a pack. */

@@ -90,7 +90,8 @@ visit_next(struct vault_walk *walk, vault_visit_blob *visit, void *ctx, struct e
         if (place.children > 0)
             rc = push_children(walk, &place, pack, e);
     }
-    step.damaged = rc == RC_CORRUPT || rc == RC_UNSUPPORTED;
+    /* What a disk does not read is as good as damaged; but an index that it does not read is no answer. */
+    step.damaged = rc == RC_CORRUPT || rc == RC_UNSUPPORTED || (rc == RC_IO && step.children > 0);
     if (rc != RC_OK && !step.damaged)
         return rc;
     if (rc == RC_OK && step.found) {

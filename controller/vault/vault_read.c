@@ -117,7 +117,7 @@ vault_fetch(struct vault *v, const struct pack_place *place, uint32_t pack, stru
     if ((rc == RC_CORRUPT || rc == RC_IO) &&
         fetch_elsewhere(v, &place->id, pack, out, &read, &ignored) == RC_OK && read)
         return RC_OK;
-    if (rc == RC_CORRUPT)
+    if (rc == RC_CORRUPT || rc == RC_IO)
         vault_doubt(v, &place->id);
     *e = why;
     return rc;

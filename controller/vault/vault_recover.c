@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 
+#include "common/base/log.h"
 #include "common/base/text.h"
 #include "common/sys/file.h"
 #include "controller/vault/id_map.h"
@@ -68,6 +69,30 @@ struct adding {
     bool unknown_only, check;
 };
 
+static bool
+is_damage(enum rc rc)
+{
+    return rc == RC_CORRUPT || rc == RC_IO;
+}
+
+/* One of which nothing is read now may be read another day: it is not known then as one that holds nothing. */
+static enum rc
+save_pack(const struct adding *a, const struct id *name, enum rc why, struct pack_reader **out,
+          struct error *e)
+{
+    CLEANUP(pack_reader_freep) struct pack_reader *r = NULL;
+    struct error here = ERROR_INIT;
+
+    enum rc rc = pack_reader_salvage(a->v->dir, name, &r, &here);
+    if (rc != RC_OK)
+        *e = here;
+    else if (why == RC_IO && pack_reader_count(r) == 0)
+        rc = why; /* *e says it already */
+    else
+        *out = TAKE(r);
+    return rc;
+}
+
 static enum rc
 read_pack(const struct adding *a, const struct id *name, struct pack_reader **out, struct error *e)
 {
@@ -79,7 +104,7 @@ read_pack(const struct adding *a, const struct id *name, struct pack_reader **ou
     if (rc == RC_OK)
         *out = TAKE(r);
     /* Damage is for verify to report; what proves itself by its id is still good to read. */
-    return rc == RC_CORRUPT ? pack_reader_salvage(a->v->dir, name, out, e) : rc;
+    return is_damage(rc) ? save_pack(a, name, rc, out, e) : rc;
 }
 
 enum rc
@@ -88,8 +113,19 @@ vault_add_pack(const struct vault *v, struct vault_index *index, const struct id
 {
     const struct adding a = {.v = v, .index = index, .check = check};
     CLEANUP(pack_reader_freep) struct pack_reader *r = NULL;
+    struct error why = ERROR_INIT;
 
-    TRY(read_pack(&a, name, &r, e));
+    enum rc rc = read_pack(&a, name, &r, &why);
+    if (is_damage(rc)) {
+        /* One that the disk does not give at all keeps nothing else from being found; the next start asks again. */
+        log_warning("a pack cannot be read and is left out", LOG_TEXT("vault", v->path),
+                    LOG_TEXT("why", why.text));
+        return RC_OK;
+    }
+    if (rc != RC_OK) {
+        *e = why;
+        return rc;
+    }
     return vault_index_add(index, name, pack_reader_size(r), pack_reader_places(r),
                            pack_reader_count(r), e);
 }

@@ -125,6 +125,12 @@ save_blob(struct vault *v, struct patient *p, struct pack_writer **w, const stru
     return pack_writer_add(*w, id, blob, e);
 }
 
+static bool
+is_damage(enum rc rc)
+{
+    return rc == RC_CORRUPT || rc == RC_IO;
+}
+
 static enum rc
 save(struct vault *v, struct patient *p, struct error *e)
 {
@@ -135,14 +141,20 @@ save(struct vault *v, struct patient *p, struct error *e)
     bool first;
 
     TRY(id_map_new(&seen, e));
-    TRY(pack_reader_salvage(v->dir, p->name, &r, e));
+    enum rc rc = pack_reader_salvage(v->dir, p->name, &r, e);
+    if (is_damage(rc))
+        return RC_OK; /* nothing to save: it is no regular file, or cannot be read any more */
+    TRY(rc);
     for (size_t i = 0; i < pack_reader_count(r); i++) {
         const struct pack_place *place = &pack_reader_places(r)[i];
         TRY(id_map_add(seen, &place->id, 1, &first, e));
         if (!first)
             continue;
         /* Read twice, and believed only for its id: a disk that gives other bytes each time saves nothing wrong. */
-        TRY(pack_reader_get(r, place, &blob, e));
+        rc = pack_reader_get(r, place, &blob, e);
+        if (is_damage(rc))
+            continue;
+        TRY(rc);
         TRY(save_blob(v, p, &w, &place->id, buffer_span(&blob), e));
     }
     return w == NULL ? RC_OK : finish_pack(v, p, w, e);

@@ -178,10 +178,10 @@ verify_packs_read(struct verify *y, struct error *e)
     for (size_t i = 0; i < y->pack_count; i++) {
         enum rc rc = read_pack(y, i, &blob, e);
         /* Gone or unreadable: said, and what it held will be missed. */
-        if (rc == RC_NOT_FOUND || rc == RC_IO || rc == RC_DENIED)
-            find_bad_pack(y, &y->packs[i], e->text);
-        else
+        if (rc != RC_NOT_FOUND && rc != RC_IO && rc != RC_DENIED && rc != RC_CORRUPT)
             TRY(rc);
+        else if (!y->packs[i].damaged)
+            find_bad_pack(y, &y->packs[i], e->text);
     }
     return RC_OK;
 }

@@ -93,7 +93,7 @@ read_blob(void *ctx, const struct vault_walk_step *step, struct error *e)
         atomic_fetch_add(&r->y->vault->doubts, 1);
         verify_find(r->y, VAULT_MISSING_BLOB, r->full, "blob %s is in no pack; fulls hit: %" PRIu64,
                     id_text(&step->id, id), r->full);
-    } else if (rc == RC_CORRUPT) {
+    } else if (rc == RC_CORRUPT || rc == RC_IO) {
         verify_find(r->y, VAULT_BAD_BLOB, r->full, "blob %s: %s; fulls hit: %" PRIu64,
                     id_text(&step->id, id), e->text, r->full);
     } else {

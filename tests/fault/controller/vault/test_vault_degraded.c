@@ -254,6 +254,197 @@ a_pack_that_the_disk_does_not_read_keeps_nothing_else_from_starting(void **state
     assert_true(has(w, &unread));
 }
 
+static void
+break_pack_of(struct world *w, const struct id *id, off_t offset)
+{
+    char path[PATH_SIZE];
+    struct stat st;
+    (void)place_of(w, id, path);
+    assert_int_equal(stat(path, &st), 0);
+    fault_io_break(st.st_ino, offset, EIO);
+}
+
+static void
+lose_index(struct world *w)
+{
+    struct error e = ERROR_INIT;
+    char path[PATH_SIZE];
+    vault_close(TAKE(w->vault));
+    (void)snprintf(path, sizeof path, "%s/index", w->path);
+    CHECK_OK(file_remove_tree(AT_FDCWD, path, &e), &e);
+}
+
+static void
+a_pack_that_the_disk_does_not_read_keeps_no_lost_index_from_being_built(void **state)
+{
+    struct world *w = *state;
+    struct error e = ERROR_INIT;
+    struct id unread, other;
+
+    make_vault(w);
+    CHECK_OK(store(w, 1, 1000, &unread, &e), &e);
+    CHECK_OK(store(w, 2, 1000, &other, &e), &e);
+    break_pack_of(w, &unread, 0);
+    lose_index(w);
+    reopen(w);
+    assert_false(has(w, &unread));
+    CHECK_OK(vault_get(w->vault, &other, &w->blob, &e), &e);
+    fault_io_break(0, 0, 0);
+    reopen(w); /* the disk reads again: so does the vault */
+    CHECK_OK(vault_get(w->vault, &unread, &w->blob, &e), &e);
+}
+
+/* The way of koffer-recover: an index of its own, from the packs. */
+static void
+a_reader_of_a_damaged_disk_reads_what_is_left(void **state)
+{
+    struct world *w = *state;
+    struct error e = ERROR_INIT;
+    struct id unread, other;
+
+    make_vault(w);
+    CHECK_OK(store(w, 1, 1000, &unread, &e), &e);
+    CHECK_OK(store(w, 2, 1000, &other, &e), &e);
+    break_pack_of(w, &unread, 0);
+    vault_close(TAKE(w->vault));
+    CHECK_OK(vault_open(w->path, &(struct vault_options){.read_only = true}, &w->vault, &e), &e);
+    CHECK_OK(vault_get(w->vault, &other, &w->blob, &e), &e);
+    CHECK_RC(vault_get(w->vault, &unread, &w->blob, &e), RC_NOT_FOUND);
+    fault_io_break(0, 0, 0);
+}
+
+/* The blobs in front of a bad place are saved, although the table behind it is not read. */
+static void
+what_lies_before_a_bad_place_is_saved(void **state)
+{
+    struct world *w = *state;
+    struct error e = ERROR_INIT;
+    struct id ids[2];
+    char path[PATH_SIZE];
+    bool known;
+
+    make_vault(w);
+    CLEANUP(vault_session_freep) struct vault_session *s = NULL;
+    CHECK_OK(vault_session_begin(w->vault, &s, &e), &e);
+    for (uint32_t i = 0; i < 2; i++) {
+        vault_kit_blob(&w->blob, &ids[i], i, 1000, NULL, 0);
+        CHECK_OK(vault_session_put(s, &ids[i], buffer_span(&w->blob), &known, &e), &e);
+    }
+    CHECK_OK(vault_session_flush(s, &e), &e);
+    vault_session_free(TAKE(s));
+    break_pack_of(w, &ids[0], (off_t)place_of(w, &ids[1], path).offset);
+    lose_index(w);
+    CHECK_OK(vault_open(w->path, &(struct vault_options){.read_only = true}, &w->vault, &e), &e);
+    CHECK_OK(vault_get(w->vault, &ids[0], &w->blob, &e), &e);
+    CHECK_RC(vault_get(w->vault, &ids[1], &w->blob, &e), RC_NOT_FOUND);
+    fault_io_break(0, 0, 0);
+}
+
+static void
+what_is_no_regular_file_keeps_nothing_else_from_being_read(void **state)
+{
+    struct world *w = *state;
+    const struct vault_repair_options repair = {.finding = NULL};
+    const struct vault_verify_options verify = {.finding = NULL};
+    struct vault_verify_counts seen;
+    struct vault_repair_counts counts;
+    struct error e = ERROR_INIT;
+    struct id gone, other;
+    char path[PATH_SIZE];
+
+    make_vault(w);
+    CHECK_OK(store(w, 1, 1000, &gone, &e), &e);
+    CHECK_OK(store(w, 2, 1000, &other, &e), &e);
+    (void)place_of(w, &gone, path);
+    vault_close(TAKE(w->vault));
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    reopen(w);
+    assert_false(has(w, &gone));
+    CHECK_OK(vault_get(w->vault, &other, &w->blob, &e), &e);
+    CHECK_OK(vault_verify(w->vault, &verify, &seen, &e), &e);
+    CHECK_OK(vault_repair(w->vault, &repair, &counts, &e), &e);
+    assert_int_equal(counts.damaged, 1);
+    assert_false(access(path, F_OK) == 0);
+}
+
+static void
+what_the_disk_did_not_read_is_stored_again(void **state)
+{
+    struct world *w = *state;
+    struct error e = ERROR_INIT;
+    struct id id;
+
+    make_vault(w);
+    CHECK_OK(store(w, 1, 1000, &id, &e), &e);
+    break_pack_of(w, &id, 0);
+    CHECK_RC(vault_get(w->vault, &id, &w->blob, &e), RC_IO);
+    assert_false(has(w, &id));
+    assert_true(vault_doubts(w->vault) > 0);
+    CHECK_OK(store(w, 1, 1000, &id, &e), &e);
+    CHECK_OK(vault_get(w->vault, &id, &w->blob, &e), &e);
+    fault_io_break(0, 0, 0);
+}
+
+static void
+a_node_that_the_disk_does_not_read_is_a_finding_and_not_the_end(void **state)
+{
+    struct world *w = *state;
+    const struct vault_verify_options one = {.only_full = 1}, all = {.only_full = 0};
+    struct vault_verify_counts counts;
+    struct vault_reach reach;
+    struct error e = ERROR_INIT;
+    struct id leaf, root, name;
+    bool known;
+
+    make_vault(w);
+    CHECK_OK(store(w, 1, 1000, &leaf, &e), &e);
+    CLEANUP(vault_session_freep) struct vault_session *s = NULL;
+    CHECK_OK(vault_session_begin(w->vault, &s, &e), &e);
+    vault_kit_blob(&w->blob, &root, 2, 100, &leaf, 1);
+    CHECK_OK(vault_session_put(s, &root, buffer_span(&w->blob), &known, &e), &e);
+    CHECK_OK(vault_session_flush(s, &e), &e);
+    vault_session_free(TAKE(s));
+    CHECK_OK(commit(w, 1, &(struct id){{0}}, &root, &name, &e), &e);
+    break_pack_of(w, &root, 0);
+    CHECK_OK(vault_reach(w->vault, &root, 1, &reach, &e), &e);
+    assert_int_equal(reach.missing, 1);
+    CHECK_OK(vault_verify(w->vault, &one, &counts, &e), &e);
+    assert_int_equal(counts.damaged, 1);
+    CHECK_OK(vault_verify(w->vault, &all, &counts, &e), &e);
+    assert_true(counts.damaged + counts.missing > 0);
+    fault_io_break(0, 0, 0);
+}
+
+static void
+a_pack_that_is_damaged_and_not_read_in_part_ends_neither_start_nor_repair(void **state)
+{
+    struct world *w = *state;
+    const struct vault_repair_options repair = {.finding = NULL};
+    struct vault_repair_counts counts;
+    struct error e = ERROR_INIT;
+    struct id bad, other;
+    char path[PATH_SIZE];
+
+    make_vault(w);
+    CHECK_OK(store(w, 1, 1000, &bad, &e), &e);
+    CHECK_OK(store(w, 2, 1000, &other, &e), &e);
+    struct pack_place place = place_of(w, &bad, path);
+    break_pack_of(w, &bad, (off_t)place.offset + 70);
+    vault_kit_flip(path, 0, 1); /* the head is read, and is none */
+    CHECK_OK(vault_repair(w->vault, &repair, &counts, &e), &e);
+    assert_int_equal(counts.damaged, 1);
+    assert_int_equal(counts.lost, 1);
+    CHECK_OK(store(w, 3, 1000, &bad, &e), &e);
+    place = place_of(w, &bad, path);
+    break_pack_of(w, &bad, (off_t)place.offset + 70);
+    vault_kit_flip(path, 0, 1);
+    reopen(w);
+    assert_false(has(w, &bad));
+    assert_true(has(w, &other));
+    fault_io_break(0, 0, 0);
+}
+
 /* ---- a full disk, a real one */
 
 static void
@@ -440,6 +631,13 @@ main(void)
         IN_A_WORLD(a_start_reads_the_newest_packs_again_although_nothing_failed),
         IN_A_WORLD(a_mark_that_cannot_be_read_as_one_is_no_obstacle),
         IN_A_WORLD(a_pack_that_the_disk_does_not_read_keeps_nothing_else_from_starting),
+        IN_A_WORLD(a_pack_that_the_disk_does_not_read_keeps_no_lost_index_from_being_built),
+        IN_A_WORLD(a_reader_of_a_damaged_disk_reads_what_is_left),
+        IN_A_WORLD(what_lies_before_a_bad_place_is_saved),
+        IN_A_WORLD(what_is_no_regular_file_keeps_nothing_else_from_being_read),
+        IN_A_WORLD(what_the_disk_did_not_read_is_stored_again),
+        IN_A_WORLD(a_node_that_the_disk_does_not_read_is_a_finding_and_not_the_end),
+        IN_A_WORLD(a_pack_that_is_damaged_and_not_read_in_part_ends_neither_start_nor_repair),
         IN_A_WORLD(on_a_full_disk_cycles_are_refused_reading_goes_on_and_room_is_enough),
         IN_A_WORLD(a_start_on_a_full_disk_gives_up_the_reserve_and_can_be_read),
         IN_A_WORLD(what_the_file_system_cannot_do_is_named),
