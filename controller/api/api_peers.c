@@ -354,8 +354,9 @@ api_certificate_renew(struct api_call *call, struct error *e)
     if (reply == NULL)
         return error_set(e, RC_NO_MEMORY, "certificate");
     koffer__renew_reply__init(reply);
-    TRY(renew_certificate(call->api->options.renew, call->tls,
-                          ((const Koffer__RenewRequest *)call->request)->request, &pem, e));
+    TRY(renew_certificate(call->api->options.renew, call->tls, authority_role_name(call->role),
+                          ((const Koffer__RenewRequest *)call->request)->request, clock_wall(),
+                          &pem, e));
     reply->certificate = api_text(call, pem);
     call->reply = &reply->base;
     return RC_OK;

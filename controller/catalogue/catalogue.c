@@ -62,6 +62,8 @@ static const char *const migrations[] = {
     " hash BLOB NOT NULL);",
     /* 8: what an operator will be when it has enrolled anew */
     "ALTER TABLE peer ADD COLUMN invited_role TEXT NOT NULL DEFAULT '';",
+    /* 9: when a peer was given a certificate last: not another one at once */
+    "ALTER TABLE peer ADD COLUMN given INTEGER NOT NULL DEFAULT 0;",
 };
 enum { NEWEST = sizeof migrations / sizeof *migrations };
 

@@ -48,6 +48,7 @@ struct catalogue_peer {
     const char *operator_role; /* of an operator, as controller/authority names it; "": none yet */
     struct id renewed;         /* SPKI of the one that will count when it is used; zero: none */
     struct wall revoked;       /* enrolled is false then, until it enrols again */
+    struct wall given;         /* when a certificate was made for it last */
 };
 typedef enum rc catalogue_peer_visit(void *ctx, const struct catalogue_peer *p, struct error *e);
 
@@ -82,7 +83,8 @@ enum rc catalogue_peer_revoke(struct catalogue *c, enum certificate_role role, c
  * that was made before and not used counts no more.
  */
 enum rc catalogue_peer_renewed(struct catalogue *c, enum certificate_role role, const char *name,
-                               const struct id *certificate, struct wall until, struct error *e);
+                               const struct id *certificate, struct wall until, struct wall now,
+                               struct error *e);
 /* It was used: the old one counts no more. */
 enum rc catalogue_peer_promote(struct catalogue *c, enum certificate_role role, const char *name,
                                const struct id *certificate, struct error *e);

@@ -6,7 +6,7 @@
 #define COLUMNS                                                                                       \
     "role, name, enrolled, added, enrolled_at, last_seen, certificate_until, token_until, version, "  \
     "system, address, signing, receiving, token, clock_offset, certificate, operator_role, revoked, " \
-    "renewed"
+    "renewed, given"
 
 static struct catalogue_peer
 peer_of(struct sql *rows)
@@ -26,6 +26,7 @@ peer_of(struct sql *rows)
         .clock_offset_ns = sql_int(rows, 14),
         .operator_role = sql_text(rows, 16),
         .revoked = catalogue_wall(rows, 17),
+        .given = catalogue_wall(rows, 19),
     };
     sql_bytes(rows, 11, p.signing.bytes, sizeof p.signing.bytes);
     sql_bytes(rows, 12, p.receiving.bytes, sizeof p.receiving.bytes);
@@ -149,8 +150,8 @@ catalogue_peer_enrolled(struct catalogue *c, enum certificate_role role, const c
                    "UPDATE peer SET enrolled=1, enrolled_at=?, certificate_until=?, signing=?, "
                    "receiving=?, certificate=?, revoked=0, renewed=NULL, "
                    "operator_role=CASE invited_role WHEN '' THEN operator_role ELSE invited_role "
-                   "END, invited_role='' WHERE role=? AND name=?",
-                   "iibbbit", now.ns, until.ns, &s, &r, &spki, (int64_t)role, name);
+                   "END, invited_role='', given=? WHERE role=? AND name=?",
+                   "iibbbiit", now.ns, until.ns, &s, &r, &spki, now.ns, (int64_t)role, name);
 }
 
 enum rc
@@ -195,13 +196,15 @@ catalogue_peer_revoke(struct catalogue *c, enum certificate_role role, const cha
 
 enum rc
 catalogue_peer_renewed(struct catalogue *c, enum certificate_role role, const char *name,
-                       const struct id *certificate, struct wall until, struct error *e)
+                       const struct id *certificate, struct wall until, struct wall now,
+                       struct error *e)
 {
     struct span spki = span_of(certificate->bytes, ID_SIZE);
-    return sql_run(c->db, e,
-                   "UPDATE peer SET renewed=?, renewed_until=? WHERE role=? AND name=? AND "
-                   "enrolled=1",
-                   "biit", &spki, until.ns, (int64_t)role, name);
+    return sql_run(
+        c->db, e,
+        "UPDATE peer SET renewed=?, renewed_until=?, given=? WHERE role=? AND name=? AND "
+        "enrolled=1",
+        "biiit", &spki, until.ns, now.ns, (int64_t)role, name);
 }
 
 enum rc

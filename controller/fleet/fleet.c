@@ -408,8 +408,9 @@ on_renew(struct fleet *f, struct agent *a, const struct hub_event *event, struct
     Koffer__RenewReply reply;
     (void)a;
     TRY(message_unpack(&koffer__renew_request__descriptor, event->frame.body, &m, e));
-    TRY(renew_certificate(f->options.renew, &event->tls, ((const Koffer__RenewRequest *)m)->request,
-                          &certificate, e));
+    TRY(renew_certificate(f->options.renew, &event->tls, authority_role_name(AUTHORITY_AGENT),
+                          ((const Koffer__RenewRequest *)m)->request, clock_wall(), &certificate,
+                          e));
     koffer__renew_reply__init(&reply);
     reply.certificate = certificate;
     return fleet_reply(f->options.hub, event, &reply.base, e);

@@ -49,7 +49,7 @@ renew(struct catalogue_kit *k, const char *name, const struct id *certificate)
 {
     struct error e = ERROR_INIT;
     CHECK_OK(catalogue_peer_renewed(k->catalogue, CERTIFICATE_AGENT, name, certificate,
-                                    (struct wall){3}, &e),
+                                    (struct wall){3}, (struct wall){2}, &e),
              &e);
 }
 
