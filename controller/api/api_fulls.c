@@ -178,7 +178,7 @@ api_full_show(struct api_call *call, struct error *e)
     koffer__full_detail__init(reply);
     TRY(api_resolve_full(call, &full, e));
     TRY(catalogue_full_find(o->catalogue, full, take_summary, &fill, e));
-    TRY(archive_load(o->vault, full, call->arena, &set, e));
+    TRY(archive_load_committed(o->vault, o->catalogue, full, call->arena, &set, e));
     for (size_t i = 0; i < set.full.archive_count; i++) {
         Koffer__Archive *a;
         TRY(archive_of(call, &set.archives[i], &a, e));
@@ -210,7 +210,7 @@ open_archive(struct api_call *call, uint64_t full, const char *source, struct er
         return RC_OK;
     if (a->options.custody == NULL)
         return error_set(e, RC_DENIED, "the controller holds no key that opens fulls");
-    TRY(archive_load(a->options.vault, full, call->arena, &set, e));
+    TRY(archive_load_committed(a->options.vault, a->options.catalogue, full, call->arena, &set, e));
     TRY(archive_select(&set, source, &archive, e));
     TRY(archive_open_root(a->options.vault, &set, archive, a->options.custody, &a->root, e));
     a->full = full;

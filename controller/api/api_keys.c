@@ -37,7 +37,7 @@ count_fulls(struct api_call *call, const struct vault_full *fulls, size_t count,
         size_t lacking = 0;
         if (arena == NULL)
             return error_set(e, RC_NO_MEMORY, "fulls");
-        TRY(archive_load(v, fulls[i].number, arena, &set, e));
+        TRY(archive_load_record(v, &fulls[i], arena, &set, e));
         bool *missing = arena_alloc(arena, set.full.archive_count + 1);
         if (missing == NULL)
             return error_set(e, RC_NO_MEMORY, "fulls");
@@ -275,7 +275,7 @@ api_key_envelope(struct api_call *call, struct error *e)
     if (entry == NULL || entry->retired)
         return error_set(e, RC_NOT_FOUND, "there is no such recipient, or it is retired");
     TRY(take_roots(call, offer, &roots, e));
-    TRY(archive_load(o->vault, offer->full, call->arena, &set, e));
+    TRY(archive_load_committed(o->vault, o->catalogue, offer->full, call->arena, &set, e));
     return envelopes_publish(o->vault, &set, &fingerprint, roots, offer->n_roots, o->signer, e);
 }
 
@@ -347,7 +347,7 @@ api_root_list(struct api_call *call, struct error *e)
     koffer__root_list__init(reply);
     TRY(take_id(request->fingerprint, "a fingerprint", &q.fingerprint, e));
     TRY(api_resolve_full(call, &full, e));
-    TRY(archive_load(o->vault, full, call->arena, &q.set, e));
+    TRY(archive_load_committed(o->vault, o->catalogue, full, call->arena, &q.set, e));
     TRY(choose(&q, request, e));
     size_t at = request->offset;
     for (; at < q.set.full.archive_count && q.roots.count < ROOTS_AT_ONCE; at++)

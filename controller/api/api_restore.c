@@ -139,7 +139,8 @@ api_restore_begin(struct api_call *call, struct error *e)
     koffer__restore_ticket__init(reply);
     TRY(check_custody(&l, e));
     TRY(api_resolve_full(call, &full, e));
-    TRY(archive_load(call->api->options.vault, full, call->arena, &l.set, e));
+    TRY(archive_load_committed(call->api->options.vault, call->api->options.catalogue, full,
+                               call->arena, &l.set, e));
     TRY(add_roots(&l, e));
     TRY(lend(&l, reply, e));
     call->reply = &reply->base;

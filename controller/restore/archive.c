@@ -5,12 +5,12 @@
 
 #include "common/base/text.h"
 
-enum rc
-archive_load(struct vault *v, uint64_t number, struct arena *arena, struct archive_set *out,
-             struct error *e)
+/* ---- the record */
+
+static enum rc
+decode(struct span bytes, uint64_t number, struct arena *arena, struct archive_set *out,
+       struct error *e)
 {
-    CLEANUP(buffer_free) struct buffer bytes = BUFFER_INIT(LIMIT_RECORD);
-    TRY(vault_read_full(v, number, &bytes, e));
     uint8_t *kept = arena_alloc(arena, bytes.len);
     if (kept == NULL)
         return error_set(e, RC_NO_MEMORY, "record of full %llu", (unsigned long long)number);
@@ -28,6 +28,60 @@ archive_load(struct vault *v, uint64_t number, struct arena *arena, struct archi
     out->archives = archives;
     return RC_OK;
 }
+
+enum rc
+archive_load(struct vault *v, uint64_t number, struct arena *arena, struct archive_set *out,
+             struct error *e)
+{
+    CLEANUP(buffer_free) struct buffer bytes = BUFFER_INIT(LIMIT_RECORD);
+    TRY(vault_read_full(v, number, &bytes, e));
+    return decode(buffer_span(&bytes), number, arena, out, e);
+}
+
+enum rc
+archive_load_record(struct vault *v, const struct vault_full *full, struct arena *arena,
+                    struct archive_set *out, struct error *e)
+{
+    CLEANUP(buffer_free) struct buffer bytes = BUFFER_INIT(LIMIT_RECORD);
+    TRY(vault_full_read(v, full, &bytes, e));
+    return decode(buffer_span(&bytes), full->number, arena, out, e);
+}
+
+static enum rc
+take_record(void *ctx, const struct catalogue_full *f, struct error *e)
+{
+    (void)e;
+    ((struct vault_full *)ctx)->name = f->record;
+    return RC_OK;
+}
+
+/* It was committed, and its record is not there: is another in its place? */
+static enum rc
+complain_of_record(struct vault *v, uint64_t number, struct error *e)
+{
+    CLEANUP(own_freep) struct vault_full *fulls = NULL;
+    size_t count;
+    TRY(vault_fulls(v, &fulls, &count, e));
+    for (size_t i = 0; i < count; i++)
+        if (fulls[i].number == number)
+            return error_set(e, RC_CORRUPT,
+                             "the record of full %llu is not the one that was committed",
+                             (unsigned long long)number);
+    return error_set(e, RC_NOT_FOUND, "the record of full %llu is not in the vault any more",
+                     (unsigned long long)number);
+}
+
+enum rc
+archive_load_committed(struct vault *v, struct catalogue *c, uint64_t number, struct arena *arena,
+                       struct archive_set *out, struct error *e)
+{
+    struct vault_full full = {.number = number};
+    TRY(catalogue_full_find(c, number, take_record, &full, e));
+    enum rc rc = archive_load_record(v, &full, arena, out, e);
+    return rc == RC_NOT_FOUND ? complain_of_record(v, number, e) : rc;
+}
+
+/* ---- an archive */
 
 static bool
 matches(const struct record_archive *a, const char *name)

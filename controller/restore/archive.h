@@ -1,7 +1,7 @@
 /*
  * archive.h -- find an archive in a full and open its tree.
  *
- *     TRY(archive_load(vault, 17, arena, &set, e));               // the record, decoded and checked
+ *     TRY(archive_load_committed(vault, catalogue, 17, arena, &set, e));        // the record, decoded and checked
  *     TRY(archive_select(&set, "imap1.spool", &archive, e));      // or "spool" when only one agent has it
  *     TRY(archive_open_root(vault, &set, archive, custody_key, &root, e));      // by its record, or by an envelope
  *
@@ -10,6 +10,7 @@
 #ifndef CONTROLLER_RESTORE_ARCHIVE_H
 #define CONTROLLER_RESTORE_ARCHIVE_H
 
+#include "controller/catalogue/catalogue.h"
 #include "controller/vault/vault.h"
 
 /* A record of LIMIT_RECORD, and what decoding makes of it. */
@@ -20,7 +21,19 @@ struct archive_set {
     const struct record_archive *archives; /* full.archive_count */
 };
 
-/* RC_NOT_FOUND when the vault holds no such full. */
+/*
+ * The record that the catalogue says was committed, and no other file that bears the number: RC_CORRUPT when only another one is
+ * there.  RC_NOT_FOUND when there is no such full.  For the controller's loop.
+ */
+enum rc archive_load_committed(struct vault *v, struct catalogue *c, uint64_t full,
+                               struct arena *arena, struct archive_set *out, struct error *e);
+/* The record of exactly this name. */
+enum rc archive_load_record(struct vault *v, const struct vault_full *full, struct arena *arena,
+                            struct archive_set *out, struct error *e);
+/*
+ * Whatever record bears the number: for who has no catalogue, and compares the key that signed it with one he knows.
+ * RC_NOT_FOUND when the vault holds no such full.
+ */
 enum rc archive_load(struct vault *v, uint64_t full, struct arena *arena, struct archive_set *out,
                      struct error *e);
 /* RC_NOT_FOUND, RC_INVALID when ambiguous; the message lists what there is. */

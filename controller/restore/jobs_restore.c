@@ -114,7 +114,8 @@ start_remote(struct job *job, struct error *e)
         return error_set(e, RC_INVALID,
                          "a restore through an agent needs one source: write "
                          "FULL:AGENT.SOURCE");
-    TRY(archive_load(job->jobs->options.vault, job->full, arena, &set, e));
+    TRY(archive_load_committed(job->jobs->options.vault, job->jobs->options.catalogue, job->full,
+                               arena, &set, e));
     TRY(archive_select(&set, job->source, &archive, e));
     if (job->path[0] == '\0')
         atomic_store(&job->total, archive->totals.bytes);

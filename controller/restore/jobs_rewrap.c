@@ -66,13 +66,13 @@ seal_full(struct sealing *o, struct error *e)
 }
 
 static enum rc
-rewrap_full(struct rewrap *w, uint64_t number, struct error *e)
+rewrap_full(struct rewrap *w, const struct vault_full *full, struct error *e)
 {
     CLEANUP(arena_freep) struct arena *arena = arena_new(ARCHIVE_ARENA);
     struct archive_set set;
     if (arena == NULL)
         return error_set(e, RC_NO_MEMORY, "rewrap");
-    TRY(archive_load(w->job->jobs->options.vault, number, arena, &set, e));
+    TRY(archive_load_record(w->job->jobs->options.vault, full, arena, &set, e));
     struct sealing o = {
         .rewrap = w,
         .set = &set,
@@ -83,7 +83,7 @@ rewrap_full(struct rewrap *w, uint64_t number, struct error *e)
         return error_set(e, RC_NO_MEMORY, "rewrap");
     for (size_t i = 0; i < w->job->recipient_count; i++) {
         o.recipient = &w->job->recipients[i];
-        TRY_IN(seal_full(&o, e), e, "full %llu", (unsigned long long)number);
+        TRY_IN(seal_full(&o, e), e, "full %llu", (unsigned long long)full->number);
     }
     return RC_OK;
 }
@@ -98,7 +98,7 @@ rewrap_all(struct rewrap *w, struct error *e)
     for (size_t i = 0; i < count; i++) {
         if (atomic_load(&w->job->cancel))
             return error_set(e, RC_CANCELLED, "cancelled");
-        TRY(rewrap_full(w, fulls[i].number, e));
+        TRY(rewrap_full(w, &fulls[i], e));
         w->fulls++;
         atomic_store(&w->job->done, w->fulls);
     }

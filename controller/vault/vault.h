@@ -164,7 +164,10 @@ struct vault_full {
 };
 /* Ascending by number; malloc'ed array. */
 enum rc vault_fulls(struct vault *v, struct vault_full **out, size_t *count, struct error *e);
-/* The record's bytes, checked against its name. */
+/* The bytes of the record of exactly this name, checked against it; RC_NOT_FOUND. */
+enum rc vault_full_read(struct vault *v, const struct vault_full *full, struct buffer *out,
+                        struct error *e);
+/* Of the first one that has the number: whoever can write into the vault can put another there. */
 enum rc vault_read_full(struct vault *v, uint64_t number, struct buffer *out, struct error *e);
 
 /* ---- envelopes: a full opened to one recipient more (docs/formats/envelope.md; vault_envelope.c) */

@@ -141,9 +141,6 @@ enum rc vault_walk_from(struct vault_walk *walk, const struct id *root, vault_vi
 
 /* vault_full.c */
 enum { VAULT_FULL_ARENA = 64 << 20 }; /* a record decoded: 4 MiB of bytes, structures and strings */
-/* The bytes under exactly this name, checked against it. */
-enum rc vault_full_read(struct vault *v, const struct vault_full *full, struct buffer *out,
-                        struct error *e);
 /* What is wrong with bytes that are offered is the offerer's: RC_CORRUPT becomes RC_INVALID. */
 enum rc vault_as_invalid(enum rc rc, struct error *e);
 bool vault_full_parse_name(const char *name, struct vault_full *out);

@@ -1,9 +1,15 @@
 /* test_archive.c -- an archive is found by its name, or the message says which there are. */
 #include "controller/restore/archive.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "common/crypto/digest.h"
+#include "common/sys/file.h"
+#include "controller/vault/vault_parts.h"
+#include "tests/support/catalogue_kit.h"
 #include "tests/support/check.h"
 #include "tests/support/vault_kit.h"
 
@@ -126,6 +132,97 @@ full_is_loaded_from_the_vault(void **state)
     vault_kit_remove(directory);
 }
 
+/* ---- a second file of the same number, as whoever can write into the vault can make it */
+
+struct fake {
+    struct catalogue_kit *kit;
+    struct vault *vault;
+    struct vault_kit real, eve;
+    struct id root, committed;
+    char path[VAULT_KIT_PATH_SIZE + 8];
+};
+
+static void
+commit_one(struct fake *f)
+{
+    CLEANUP(buffer_free) struct buffer blob = BUFFER_INIT(LIMIT_BLOB);
+    CLEANUP(buffer_free) struct buffer record = BUFFER_INIT(LIMIT_RECORD);
+    CLEANUP(vault_session_freep) struct vault_session *s = NULL;
+    struct error e = ERROR_INIT;
+    struct record_full full = {.number = 1, .state = RECORD_FULL, .sealed = {1}};
+    const struct id none = {{0}};
+    bool known;
+    vault_kit_blob(&blob, &f->root, 1, 100, NULL, 0);
+    CHECK_OK(vault_session_begin(f->vault, &s, &e), &e);
+    CHECK_OK(vault_session_put(s, &f->root, buffer_span(&blob), &known, &e), &e);
+    CHECK_OK(vault_session_flush(s, &e), &e);
+    vault_kit_record(&f->real, vault_id(f->vault), 1, &none, &f->root, &record);
+    CHECK_OK(vault_commit_full(f->vault, buffer_span(&record), &full.name, &e), &e);
+    CHECK_OK(catalogue_full_add(f->kit->catalogue, &full, NULL, &e), &e);
+    f->committed = full.name;
+}
+
+static const char *
+file_of(const struct fake *f, const struct id *name, char out[static VAULT_KIT_PATH_SIZE + 200])
+{
+    char file[VAULT_FULL_NAME_SIZE];
+    const struct vault_full full = {.number = 1, .name = *name};
+    (void)snprintf(out, VAULT_KIT_PATH_SIZE + 200, "%s/fulls/%s", f->path,
+                   vault_full_name(&full, file));
+    return out;
+}
+
+/* Signed by keys of eve's own, until its hash is the lower one. */
+static void
+plant_lower_one(struct fake *f)
+{
+    CLEANUP(buffer_free) struct buffer record = BUFFER_INIT(LIMIT_RECORD);
+    struct error e = ERROR_INIT;
+    const struct id none = {{0}};
+    char path[VAULT_KIT_PATH_SIZE + 200];
+    struct id name;
+    do {
+        vault_kit_end(&f->eve);
+        vault_kit_begin(&f->eve);
+        buffer_clear(&record);
+        vault_kit_record(&f->eve, vault_id(f->vault), 1, &none, &f->root, &record);
+        CHECK_OK(digest_sha256(buffer_span(&record), &name, &e), &e);
+    } while (memcmp(name.bytes, f->committed.bytes, ID_SIZE) >= 0);
+    CHECK_OK(file_write_new(AT_FDCWD, file_of(f, &name, path), buffer_span(&record), 0600, &e), &e);
+}
+
+static void
+record_that_was_not_committed_is_not_served(void **state)
+{
+    struct error e = ERROR_INIT;
+    struct fake f = {.kit = *state};
+    struct record_vault_id id;
+    struct archive_set loaded;
+    char path[VAULT_KIT_PATH_SIZE + 200];
+    (void)snprintf(f.path, sizeof f.path, "%s/vault", f.kit->directory);
+    CHECK_OK(vault_create(f.path, false, &id, &e), &e);
+    CHECK_OK(vault_open(f.path, &(struct vault_options){0}, &f.vault, &e), &e);
+    vault_kit_begin(&f.real);
+    vault_kit_begin(&f.eve);
+    commit_one(&f);
+    plant_lower_one(&f);
+
+    struct arena *arena = arena_new(ARCHIVE_ARENA);
+    CHECK_OK(archive_load(f.vault, 1, arena, &loaded, &e), &e); /* by the number alone: eve's */
+    assert_false(id_equal(&loaded.full.name, &f.committed));
+    CHECK_OK(archive_load_committed(f.vault, f.kit->catalogue, 1, arena, &loaded, &e), &e);
+    assert_true(id_equal(&loaded.full.name, &f.committed));
+    assert_int_equal(unlink(file_of(&f, &f.committed, path)), 0);
+    CHECK_RC(archive_load_committed(f.vault, f.kit->catalogue, 1, arena, &loaded, &e), RC_CORRUPT);
+    assert_string_equal(e.text, "the record of full 1 is not the one that was committed");
+    CHECK_RC(archive_load_committed(f.vault, f.kit->catalogue, 2, arena, &loaded, &e),
+             RC_NOT_FOUND);
+    arena_free(arena);
+    vault_close(f.vault);
+    vault_kit_end(&f.eve);
+    vault_kit_end(&f.real);
+}
+
 int
 main(void)
 {
@@ -135,6 +232,8 @@ main(void)
         cmocka_unit_test(missing_name_lists_what_there_is),
         cmocka_unit_test(longest_names_are_found),
         cmocka_unit_test(full_is_loaded_from_the_vault),
+        cmocka_unit_test_setup_teardown(record_that_was_not_committed_is_not_served,
+                                        catalogue_kit_begin, catalogue_kit_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
