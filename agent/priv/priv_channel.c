@@ -236,7 +236,7 @@ priv_channel_dial(const char *path, int *out, struct error *e)
 /* ---- packets */
 
 static enum rc
-send_bytes(int fd, struct span bytes, int descriptor, struct error *e)
+send_bytes(int fd, struct span bytes, int descriptor, int flags, bool *full, struct error *e)
 {
     union ancillary control = {.bytes = {0}};
     union { /* sendmsg's structure lacks the const that it keeps to */
@@ -256,20 +256,32 @@ send_bytes(int fd, struct span bytes, int descriptor, struct error *e)
     }
     ssize_t sent;
     do {
-        sent = sendmsg(fd, &message, MSG_NOSIGNAL);
+        sent = sendmsg(fd, &message, flags | MSG_NOSIGNAL);
     } while (sent < 0 && errno == EINTR);
+    *full = sent < 0 && errno == EAGAIN;
     if (sent == (ssize_t)bytes.len)
         return RC_OK;
     return error_set(e, RC_AGAIN, "the other half of the agent %s",
-                     errno == EAGAIN ? "does not read" : "has gone");
+                     *full ? "does not read" : "has gone");
 }
 
 enum rc
 priv_channel_send(int fd, const struct priv_message *m, int descriptor, struct error *e)
 {
     CLEANUP(buffer_free) struct buffer bytes = BUFFER_INIT(PRIV_PACKET_MAX);
+    bool full;
     TRY(priv_encode(m, &bytes, e));
-    return send_bytes(fd, buffer_span(&bytes), descriptor, e);
+    return send_bytes(fd, buffer_span(&bytes), descriptor, 0, &full, e);
+}
+
+enum rc
+priv_channel_send_now(int fd, const struct priv_message *m, int descriptor, bool *full,
+                      struct error *e)
+{
+    CLEANUP(buffer_free) struct buffer bytes = BUFFER_INIT(PRIV_PACKET_MAX);
+    *full = false;
+    TRY(priv_encode(m, &bytes, e));
+    return send_bytes(fd, buffer_span(&bytes), descriptor, MSG_DONTWAIT, full, e);
 }
 
 ssize_t

@@ -34,6 +34,9 @@ enum rc priv_channel_accept(int listener, uid_t allowed, int *out, struct error 
 enum rc priv_channel_dial(const char *path, int *out, struct error *e);
 
 enum rc priv_channel_send(int fd, const struct priv_message *m, int descriptor, struct error *e);
+/* Does not wait: *full when there is no room now, with RC_AGAIN. */
+enum rc priv_channel_send_now(int fd, const struct priv_message *m, int descriptor, bool *full,
+                              struct error *e);
 /* Blocks.  *descriptor is -1 when none came; NULL: none may come. */
 enum rc priv_channel_receive(int fd, enum priv_from from, struct priv_message *m, int *descriptor,
                              struct error *e);

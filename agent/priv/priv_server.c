@@ -10,20 +10,58 @@
 #include "agent/priv/priv_server_internal.h"
 #include "common/base/log.h"
 
+enum { LOOK_MS = 250 /* how soon a connection that was closed meanwhile is seen */ };
+
 /* ---- the connection */
 
-enum rc
-priv_server_send(struct priv_server *s, const struct priv_message *m, int descriptor,
-                 struct error *e)
+/* *full: the socket that has no room, to be waited for; -1: none. */
+static enum rc
+send_now(struct priv_server *s, const struct priv_message *m, int descriptor, bool last, int *full,
+         struct error *e)
 {
+    bool no_room = false;
     (void)pthread_mutex_lock(&s->lock);
     enum rc rc = s->client < 0 || s->broken
                      ? error_set(e, RC_AGAIN, "the network side of this agent is not there")
-                     : priv_channel_send(s->client, m, descriptor, e);
-    if (rc != RC_OK && s->client >= 0)
+                     : priv_channel_send_now(s->client, m, descriptor, &no_room, e);
+    *full = no_room && !last ? s->client : -1;
+    if (rc != RC_OK && *full < 0 && s->client >= 0)
         s->broken = true;
     (void)pthread_mutex_unlock(&s->lock);
     return rc;
+}
+
+static enum rc
+send_until(struct priv_server *s, const struct priv_message *m, int descriptor, struct mono end,
+           struct error *e)
+{
+    for (;;) {
+        struct error why = ERROR_INIT;
+        int64_t ms = clock_ms_until(end, clock_mono());
+        struct pollfd room = {.events = POLLOUT};
+        enum rc rc = send_now(s, m, descriptor, ms == 0, &room.fd, &why);
+        if (rc != RC_OK && room.fd >= 0) {
+            /* Without the lock: the loop may close it meanwhile, then the next look says so. */
+            (void)poll(&room, 1, (int)(ms < LOOK_MS ? ms : LOOK_MS));
+            continue;
+        }
+        if (rc != RC_OK)
+            *e = why;
+        return rc;
+    }
+}
+
+enum rc
+priv_server_send(struct priv_server *s, const struct priv_message *m, struct error *e)
+{
+    return send_until(s, m, -1, s->round_ends, e);
+}
+
+enum rc
+priv_server_lend(struct priv_server *s, const struct priv_message *m, int descriptor,
+                 struct error *e)
+{
+    return send_until(s, m, descriptor, clock_after_ms(clock_mono(), PRIV_CHANNEL_MS), e);
 }
 
 struct priv_message *
@@ -93,7 +131,7 @@ introduce_source(struct priv_server *s, const struct config_section *section, st
     (void)snprintf(out->kind, sizeof out->kind, "%s", kind->name);
     out->required = config_bool(section, "required");
     kind->describe(section, out->description, sizeof out->description);
-    return priv_server_send(s, m, -1, e);
+    return priv_server_send(s, m, e);
 }
 
 static enum rc
@@ -107,10 +145,10 @@ on_hello(struct priv_server *s, const struct priv_message *m, struct error *e)
                          "of one package",
                          m->is.version, (int)PRIV_VERSION);
     reply->is.instance = s->instance;
-    TRY(priv_server_send(s, reply, -1, e));
+    TRY(priv_server_send(s, reply, e));
     for (size_t i = 0; i < config_count(root, "source"); i++)
         TRY(introduce_source(s, config_at(root, "source", i), e));
-    TRY(priv_server_send(s, priv_server_message(s, PRIV_READY), -1, e));
+    TRY(priv_server_send(s, priv_server_message(s, PRIV_READY), e));
     s->greeted = true;
     s->sent_count = 0;
     s->next_progress = (struct mono){0};
@@ -135,7 +173,7 @@ on_order(struct priv_server *s, const struct priv_message *m, struct error *e)
         (void)snprintf(a->text, sizeof a->text, "%s", why.text);
         log_error(&why, "order refused", LOG_U64("job", a->job));
     }
-    return priv_server_send(s, reply, -1, e);
+    return priv_server_send(s, reply, e);
 }
 
 static enum rc
@@ -224,6 +262,7 @@ wait_and_serve(struct priv_server *s, struct error *e)
     int ms = open ? PRIV_SERVER_TICK_MS : 1000 / PRIV_SERVER_RATE + 1;
     if (poll(ready, COUNT, ms) < 0 && errno != EINTR)
         return error_errno(e, "wait for the network side");
+    s->round_ends = clock_after_ms(clock_mono(), PRIV_CHANNEL_MS);
     if (ready[WAKE].revents != 0)
         (void)!read(s->wake, &woken, sizeof woken);
     if (ready[CLIENT].revents != 0) {

@@ -17,7 +17,8 @@ struct priv_server {
     /* the loop's own */
     bool greeted, controller;
     struct mono heard, next_progress;
-    int64_t allowance; /* messages, in thousandths */
+    struct mono round_ends; /* what this round of the loop has to say must find room until then */
+    int64_t allowance;      /* messages, in thousandths */
     struct mono allowed_at;
     struct mono deaf_until; /* nobody is let in before: the last one could not be */
     uint64_t sent[JOB_MAX]; /* jobs whose result this client has got */
@@ -25,8 +26,13 @@ struct priv_server {
     struct priv_message said, out; /* heard last; under construction: too large for the stack */
 };
 
-/* priv_server.c: from any thread. */
-enum rc priv_server_send(struct priv_server *s, const struct priv_message *m, int descriptor,
+/*
+ * priv_server.c: to the network side, whichever is there; the lock is not held while there is no room.  RC_AGAIN: it is not
+ * there, or there was no room until then, which breaks the connection.
+ * _send is the loop's, and waits until its round ends, however much there is to say; _lend is a job's.
+ */
+enum rc priv_server_send(struct priv_server *s, const struct priv_message *m, struct error *e);
+enum rc priv_server_lend(struct priv_server *s, const struct priv_message *m, int descriptor,
                          struct error *e);
 /* priv_server.c: an empty message, the loop's; lives until the next. */
 struct priv_message *priv_server_message(struct priv_server *s, enum priv_type type);

@@ -14,7 +14,7 @@ open_pipe(struct priv_server *s, uint64_t job, const struct id *token, bool rest
         .is.stream = {.job = job, .restore = restore, .token = *token},
     };
     TRY(priv_pipe_open(ends, e));
-    enum rc rc = priv_server_send(s, &m, ends[1], &why);
+    enum rc rc = priv_server_lend(s, &m, ends[1], &why);
     own_closep(&ends[1]);
     if (rc != RC_OK) {
         own_closep(&ends[0]);

@@ -75,7 +75,7 @@ send_remark(struct priv_server *s, uint64_t job, const char *name, const char *v
     r->fact = name != NULL;
     (void)snprintf(r->name, sizeof r->name, "%s", name != NULL ? name : "");
     (void)snprintf(r->value, sizeof r->value, "%s", value);
-    return priv_server_send(s, m, -1, e);
+    return priv_server_send(s, m, e);
 }
 
 static enum rc
@@ -97,7 +97,7 @@ send_record(struct priv_server *s, uint64_t job, struct span rest, struct error 
         m->is.record.job = job;
         m->is.record.length = (uint16_t)some;
         memcpy(m->is.record.bytes, rest.data, some);
-        TRY(priv_server_send(s, m, -1, e));
+        TRY(priv_server_send(s, m, e));
         rest = span_of(rest.data + some, rest.len - some);
     }
     return RC_OK;
@@ -106,12 +106,12 @@ send_record(struct priv_server *s, uint64_t job, struct span rest, struct error 
 static enum rc
 send_result(struct priv_server *s, const struct job_status *status, struct error *e)
 {
-    TRY(priv_server_send(s, tell_of(s, PRIV_RESULT, status), -1, e));
+    TRY(priv_server_send(s, tell_of(s, PRIV_RESULT, status), e));
     TRY(send_remarks(s, status->job, status->report, e));
     TRY(send_record(s, status->job, status->record, e));
     struct priv_message *end = priv_server_message(s, PRIV_END);
     end->is.job = status->job;
-    return priv_server_send(s, end, -1, e);
+    return priv_server_send(s, end, e);
 }
 
 static bool
@@ -141,7 +141,7 @@ look(void *ctx, const struct job_status *status)
         if (send_result(s, status, &e) != RC_OK)
             log_error(&e, "cannot hand over a result", LOG_U64("job", status->job));
     } else if (!status->ended && v->progress) {
-        (void)priv_server_send(s, tell_of(s, PRIV_PROGRESS, status), -1,
+        (void)priv_server_send(s, tell_of(s, PRIV_PROGRESS, status),
                                &e); /* a failure has closed the connection */
     }
 }
