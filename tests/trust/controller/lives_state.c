@@ -212,6 +212,11 @@ prepare_rebuild(struct sweep_world *w)
     char path[PATH];
     backup_kit_place(&kit, w->path);
     CHECK_OK(store_create(settings_of(w), true, &recovery, &e), &e);
+    /* Of a full that somebody else signed, a catalogue would know nothing. */
+    keys_private_free(TAKE(kit.controller));
+    CHECK_OK(
+        keys_read_file(KEYS_SIGNING, in(w, "state/keys/signing.key", path), &kit.controller, &e),
+        &e);
     CHECK_OK(backup_kit_create(&kit, &e), &e);
     CHECK_OK(backup_kit_open(&kit, &v, &e), &e);
     CHECK_OK(backup_kit_run(&kit, v, &full, &e), &e);

@@ -221,6 +221,7 @@ release_verify(struct verify *y)
     verify_fulls_release(y);
     verify_loss_release(y);
     id_map_free(y->blobs);
+    id_map_free(y->accepted);
 }
 
 /* What verify.c does with all packs, with this one. */
@@ -238,6 +239,7 @@ verify_pack(struct verify *y, const struct id *pack, struct error *e)
 static enum rc
 verify_records(struct verify *y, struct error *e)
 {
+    TRY(verify_gap_load(y, e));
     TRY(verify_fulls_list(y, e));
     return verify_fulls_read(y, e);
 }
