@@ -125,10 +125,14 @@ create_and_open(const char *root, struct vault **v, struct power_trace *t, struc
     char path[PATH];
     struct record_vault_id id;
     enum rc rc = vault_create(path_of(root, "", path), false, &id, e);
-    if (rc != RC_EXISTS)
+    if (rc != RC_EXISTS) {
         TRY(rc);
+        promise(t, VAULT_CREATED, 0, NULL);
+    }
+    TRY(vault_open(path, &(struct vault_options){0}, v, e));
+    /* One that another process began, and that was refused, is there for good when it could be opened. */
     promise(t, VAULT_CREATED, 0, NULL);
-    return vault_open(path, &(struct vault_options){0}, v, e);
+    return RC_OK;
 }
 
 /* What a start says it has, it must have: agents and operators are told. */
