@@ -140,6 +140,11 @@ look_again(struct recheck *r, const struct id *name, struct error *e)
     enum rc rc = pack_reader_open(r->vault->dir, name, &reader, &why);
     if (rc == RC_OK)
         rc = pack_reader_check(reader, name, &why);
+    /* Our own want of descriptors or memory says nothing about the pack. */
+    if (why.sys_errno == EMFILE || why.sys_errno == ENFILE || why.sys_errno == ENOMEM) {
+        *e = why;
+        return rc;
+    }
     if (rc == RC_CORRUPT)
         return keep_what_is_whole(r->vault, name, why.text, e);
     if (rc == RC_IO || rc == RC_DENIED)
