@@ -41,7 +41,8 @@ count_fulls(struct api_call *call, const struct vault_full *fulls, size_t count,
         bool *missing = arena_alloc(arena, set.full.archive_count + 1);
         if (missing == NULL)
             return error_set(e, RC_NO_MEMORY, "fulls");
-        TRY(archive_missing(v, &set, &entry->fingerprint, missing, &lacking, e));
+        TRY(archive_missing(v, &set, &entry->fingerprint, call->api->options.signing, missing,
+                            &lacking, e));
         *out += lacking == 0;
     }
     return RC_OK;
@@ -324,7 +325,8 @@ choose(struct asking *q, const Koffer__RootRequest *request, struct error *e)
         wanted[i] = true;
     if (request->lacking.len > 0) {
         TRY(take_id(request->lacking, "a fingerprint", &lacking, e));
-        TRY(archive_missing(q->call->api->options.vault, &q->set, &lacking, wanted, &ignored, e));
+        TRY(archive_missing(q->call->api->options.vault, &q->set, &lacking,
+                            q->call->api->options.signing, wanted, &ignored, e));
     }
     if (request->source[0] != '\0')
         TRY(archive_select(&q->set, request->source, &one, e));

@@ -174,28 +174,75 @@ archive_sealed_root(struct vault *v, const struct archive_set *set,
     return RC_OK;
 }
 
+struct opening {
+    const struct record_archive *archive;
+    const struct keys_private *key;
+    const struct keys_public *signer; /* of the full */
+    struct id recipient, opened;
+    bool trusted; /* only envelopes by the full's signer, or only the others */
+    bool tried, found;
+    struct error why;
+};
+
+static void
+try_sealed(struct opening *o, const uint8_t sealed[static KEYS_SEALED_SIZE])
+{
+    o->tried = true;
+    o->why = ERROR_INIT;
+    o->found = record_open_sealed(&o->archive->vault, &o->archive->root, o->key, sealed, &o->opened,
+                                  &o->why) == RC_OK;
+}
+
+static enum rc
+try_envelope(void *ctx, const struct envelope *envelope, struct error *e)
+{
+    struct opening *o = ctx;
+    (void)e;
+    bool trusted = keys_equal(envelope->signing_key.bytes, o->signer->bytes, KEYS_PUBLIC_SIZE);
+    const struct envelope_root *root = envelope_find(envelope, &o->archive->root);
+    if (!o->found && root != NULL && trusted == o->trusted &&
+        id_equal(&envelope->recipient, &o->recipient))
+        try_sealed(o, root->sealed);
+    return RC_OK;
+}
+
+/* By the record, by envelopes of the full's signer, by any: one that does not open keeps no other from being tried. */
+static enum rc
+try_all(struct vault *v, const struct archive_set *set, struct opening *o, struct error *e)
+{
+    const struct vault_full full = {.number = set->full.number, .name = set->full.name};
+    for (size_t i = 0; i < o->archive->recipient_count && !o->found; i++)
+        if (id_equal(&o->archive->recipients[i].fingerprint, &o->recipient))
+            try_sealed(o, o->archive->recipients[i].sealed);
+    for (int pass = 0; pass < 2 && !o->found; pass++) {
+        o->trusted = pass == 0;
+        TRY(vault_each_envelope(v, &full, try_envelope, o, e));
+    }
+    return RC_OK;
+}
+
 enum rc
 archive_open_root(struct vault *v, const struct archive_set *set,
                   const struct record_archive *archive, const struct keys_private *key,
                   struct blob_ref *root, struct error *e)
 {
+    struct opening o = {.archive = archive, .key = key, .signer = &set->full.signing_key};
     struct keys_public own;
-    struct id fingerprint, opened;
-    uint8_t sealed[KEYS_SEALED_SIZE];
-    bool found;
     TRY(keys_public_of(key, &own, e));
-    TRY(keys_fingerprint(&own, &fingerprint, e));
-    TRY(archive_sealed_root(v, set, archive, &fingerprint, &found, sealed, e));
-    if (!found)
+    TRY(keys_fingerprint(&own, &o.recipient, e));
+    TRY(try_all(v, set, &o, e));
+    if (!o.tried)
         return error_set(e, RC_DENIED,
                          "archive %s.%s of full %llu is sealed to this key neither by its record "
                          "nor by an envelope; use one of its %zu recipients' keys",
                          archive->host, archive->source, (unsigned long long)set->full.number,
                          archive->recipient_count);
-    TRY_IN(record_open_sealed(&archive->vault, &archive->root, key, sealed, &opened, e), e,
-           "archive %s.%s", archive->host, archive->source);
-    *root = (struct blob_ref){.id = archive->root, .key = opened};
-    keys_wipe(&opened, sizeof opened);
+    if (!o.found) {
+        *e = o.why;
+        return error_context(e, "archive %s.%s", archive->host, archive->source);
+    }
+    *root = (struct blob_ref){.id = archive->root, .key = o.opened};
+    keys_wipe(&o.opened, sizeof o.opened);
     return RC_OK;
 }
 
@@ -204,6 +251,7 @@ archive_open_root(struct vault *v, const struct archive_set *set,
 struct lacking {
     const struct archive_set *set;
     const struct id *recipient;
+    const struct keys_public *own; /* NULL: none */
     bool *missing;
 };
 
@@ -216,12 +264,21 @@ is_sealed_to(const struct record_archive *archive, const struct id *recipient)
     return false;
 }
 
+/* Anybody who can write into the vault can make an envelope that opens nothing. */
+static bool
+is_believed(const struct lacking *l, const struct envelope *envelope)
+{
+    const uint8_t *signer = envelope->signing_key.bytes;
+    return keys_equal(signer, l->set->full.signing_key.bytes, KEYS_PUBLIC_SIZE) ||
+           (l->own != NULL && keys_equal(signer, l->own->bytes, KEYS_PUBLIC_SIZE));
+}
+
 static enum rc
 strike_out(void *ctx, const struct envelope *envelope, struct error *e)
 {
     const struct lacking *l = ctx;
     (void)e;
-    if (!id_equal(&envelope->recipient, l->recipient))
+    if (!id_equal(&envelope->recipient, l->recipient) || !is_believed(l, envelope))
         return RC_OK;
     for (size_t i = 0; i < l->set->full.archive_count; i++)
         if (envelope_find(envelope, &l->set->archives[i].root) != NULL)
@@ -231,9 +288,9 @@ strike_out(void *ctx, const struct envelope *envelope, struct error *e)
 
 enum rc
 archive_missing(struct vault *v, const struct archive_set *set, const struct id *recipient,
-                bool *missing, size_t *count, struct error *e)
+                const struct keys_public *own, bool *missing, size_t *count, struct error *e)
 {
-    struct lacking l = {.set = set, .recipient = recipient, .missing = missing};
+    struct lacking l = {.set = set, .recipient = recipient, .own = own, .missing = missing};
     const struct vault_full full = {.number = set->full.number, .name = set->full.name};
     size_t found = 0;
     for (size_t i = 0; i < set->full.archive_count; i++)

@@ -44,10 +44,14 @@ enum rc archive_select(const struct archive_set *set, const char *name,
 enum rc archive_sealed_root(struct vault *v, const struct archive_set *set,
                             const struct record_archive *archive, const struct id *recipient,
                             bool *found, uint8_t sealed[static KEYS_SEALED_SIZE], struct error *e);
-/* missing[i]: archive i is sealed to this recipient neither by its record nor by an envelope.  *count: how many are. */
-enum rc archive_missing(struct vault *v, const struct archive_set *set, const struct id *recipient,
-                        bool *missing, size_t *count, struct error *e);
-/* RC_DENIED when the archive is sealed to this key neither by its record nor by an envelope. */
+/*
+ * missing[i]: archive i is sealed to this recipient neither by its record nor by an envelope that the full's signer or `own`
+ * (NULL: none) has signed.  *count: how many are.
+ */
+enum rc
+archive_missing(struct vault *v, const struct archive_set *set, const struct id *recipient,
+                const struct keys_public *own, bool *missing, size_t *count, struct error *e);
+/* Tries all there are.  RC_DENIED when the archive is sealed to this key neither by its record nor by an envelope. */
 enum rc archive_open_root(struct vault *v, const struct archive_set *set,
                           const struct record_archive *archive, const struct keys_private *key,
                           struct blob_ref *root, struct error *e);

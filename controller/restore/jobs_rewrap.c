@@ -50,9 +50,11 @@ static enum rc
 seal_full(struct sealing *o, struct error *e)
 {
     const struct jobs_options *options = &o->rewrap->job->jobs->options;
+    struct keys_public own;
     size_t lacking;
+    TRY(keys_public_of(options->signer, &own, e));
     TRY(keys_fingerprint(o->recipient, &o->fingerprint, e));
-    TRY(archive_missing(options->vault, o->set, &o->fingerprint, o->missing, &lacking, e));
+    TRY(archive_missing(options->vault, o->set, &o->fingerprint, &own, o->missing, &lacking, e));
     o->count = 0;
     for (size_t i = 0; lacking > 0 && i < o->set->full.archive_count; i++)
         if (o->missing[i])

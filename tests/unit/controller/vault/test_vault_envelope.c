@@ -350,6 +350,61 @@ the_full_s_own_signer_is_believed_first(void **state)
     assert_memory_equal(&root, &honest, sizeof root);
 }
 
+static size_t
+count_missing(struct world *w, const struct keys_public *own)
+{
+    CLEANUP(arena_freep) struct arena *arena = arena_new(ARCHIVE_ARENA);
+    struct error e = ERROR_INIT;
+    struct archive_set set;
+    bool missing[1];
+    size_t count;
+    CHECK_OK(archive_load(w->vault, 1, arena, &set, &e), &e);
+    CHECK_OK(archive_missing(w->vault, &set, &w->fingerprint, own, missing, &count, &e), &e);
+    assert_int_equal(missing[0], count == 1);
+    return count;
+}
+
+/* Else a rewrap would pass over the full, and the recipient could not open it when the day comes. */
+static void
+an_envelope_that_a_stranger_signed_is_not_counted(void **state)
+{
+    struct world *w = *state;
+    struct error e = ERROR_INIT;
+    struct keys_public agent;
+    struct made m;
+
+    CHECK_OK(keys_public_of(w->kit.agent, &agent, &e), &e);
+    make(w, &m);
+    m.signer = w->kit.agent;
+    smuggle(w, &m);
+    assert_int_equal(count_missing(w, NULL), 1);
+    assert_int_equal(count_missing(w, &agent),
+                     0); /* our own, since the controller has another key */
+    add_good(w, &m);
+    assert_int_equal(count_missing(w, NULL), 0);
+}
+
+static void
+an_envelope_that_does_not_open_keeps_no_other_from_being_tried(void **state)
+{
+    struct world *w = *state;
+    struct error e = ERROR_INIT;
+    struct blob_ref root;
+    struct made m;
+
+    for (int i = 0; i < 8; i++) { /* their names come before and after the good one's */
+        make(w, &m);
+        m.root.sealed[40] ^= 1;
+        m.envelope.made.ns = i;
+        smuggle(w, &m);
+    }
+    CHECK_RC(open_root(w, w->sheet, &root, &e), RC_DENIED);
+    add_good(w, &m);
+    e = ERROR_INIT;
+    CHECK_OK(open_root(w, w->sheet, &root, &e), &e);
+    assert_memory_equal(&root, &w->root, sizeof root);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int
@@ -364,6 +419,8 @@ main(void)
         TEST(losing_an_envelope_is_no_finding_and_costs_only_its_recipient),
         TEST(a_foreign_envelope_is_found),
         TEST(the_full_s_own_signer_is_believed_first),
+        TEST(an_envelope_that_a_stranger_signed_is_not_counted),
+        TEST(an_envelope_that_does_not_open_keeps_no_other_from_being_tried),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
