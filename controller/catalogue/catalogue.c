@@ -64,6 +64,8 @@ static const char *const migrations[] = {
     "ALTER TABLE peer ADD COLUMN invited_role TEXT NOT NULL DEFAULT '';",
     /* 9: when a peer was given a certificate last: not another one at once */
     "ALTER TABLE peer ADD COLUMN given INTEGER NOT NULL DEFAULT 0;",
+    /* 10: the certificate before the one that counts: what is open with it may go on */
+    "ALTER TABLE peer ADD COLUMN previous BLOB;",
 };
 enum { NEWEST = sizeof migrations / sizeof *migrations };
 

@@ -47,6 +47,7 @@ struct catalogue_peer {
     struct id certificate; /* SPKI of the one that counts; zero: enrolled before this was kept */
     const char *operator_role; /* of an operator, as controller/authority names it; "": none yet */
     struct id renewed;         /* SPKI of the one that will count when it is used; zero: none */
+    struct id previous;        /* SPKI of the one that counted before a renewal; zero: none */
     struct wall revoked;       /* enrolled is false then, until it enrols again */
     struct wall given;         /* when a certificate was made for it last */
 };
@@ -85,7 +86,7 @@ enum rc catalogue_peer_revoke(struct catalogue *c, enum certificate_role role, c
 enum rc catalogue_peer_renewed(struct catalogue *c, enum certificate_role role, const char *name,
                                const struct id *certificate, struct wall until, struct wall now,
                                struct error *e);
-/* It was used: the old one counts no more. */
+/* It was used: the old one counts no more, but for what is open with it. */
 enum rc catalogue_peer_promote(struct catalogue *c, enum certificate_role role, const char *name,
                                const struct id *certificate, struct error *e);
 /* RC_NOT_FOUND when there is no operator of that name.  Said last it counts, also after one enrols anew. */

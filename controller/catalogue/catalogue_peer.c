@@ -6,7 +6,7 @@
 #define COLUMNS                                                                                       \
     "role, name, enrolled, added, enrolled_at, last_seen, certificate_until, token_until, version, "  \
     "system, address, signing, receiving, token, clock_offset, certificate, operator_role, revoked, " \
-    "renewed, given"
+    "renewed, given, previous"
 
 static struct catalogue_peer
 peer_of(struct sql *rows)
@@ -33,6 +33,7 @@ peer_of(struct sql *rows)
     sql_bytes(rows, 13, p.token.bytes, sizeof p.token.bytes);
     sql_bytes(rows, 15, p.certificate.bytes, sizeof p.certificate.bytes);
     sql_bytes(rows, 18, p.renewed.bytes, sizeof p.renewed.bytes);
+    sql_bytes(rows, 20, p.previous.bytes, sizeof p.previous.bytes);
     return p;
 }
 
@@ -148,7 +149,7 @@ catalogue_peer_enrolled(struct catalogue *c, enum certificate_role role, const c
     struct span r = span_of(receiving->bytes, sizeof receiving->bytes);
     return sql_run(c->db, e,
                    "UPDATE peer SET enrolled=1, enrolled_at=?, certificate_until=?, signing=?, "
-                   "receiving=?, certificate=?, revoked=0, renewed=NULL, "
+                   "receiving=?, certificate=?, revoked=0, renewed=NULL, previous=NULL, "
                    "operator_role=CASE invited_role WHEN '' THEN operator_role ELSE invited_role "
                    "END, invited_role='', given=? WHERE role=? AND name=?",
                    "iibbbiit", now.ns, until.ns, &s, &r, &spki, now.ns, (int64_t)role, name);
@@ -187,10 +188,11 @@ catalogue_peer_revoke(struct catalogue *c, enum certificate_role role, const cha
 {
     TRY(catalogue_peer_find(c, role, name, is_there, NULL, e));
     /* First, and alone: whatever else fails, the certificate counts no more. */
-    TRY(sql_run(c->db, e,
-                "UPDATE peer SET enrolled=0, revoked=?, token=NULL, token_until=0, "
-                "operator_role='', invited_role='', renewed=NULL WHERE role=? AND name=?",
-                "iit", now.ns, (int64_t)role, name));
+    TRY(sql_run(
+        c->db, e,
+        "UPDATE peer SET enrolled=0, revoked=?, token=NULL, token_until=0, "
+        "operator_role='', invited_role='', renewed=NULL, previous=NULL WHERE role=? AND name=?",
+        "iit", now.ns, (int64_t)role, name));
     return role == CERTIFICATE_AGENT ? catalogue_sources_set(c, name, NULL, 0, e) : RC_OK;
 }
 
@@ -212,10 +214,11 @@ catalogue_peer_promote(struct catalogue *c, enum certificate_role role, const ch
                        const struct id *certificate, struct error *e)
 {
     struct span spki = span_of(certificate->bytes, ID_SIZE);
-    return sql_run(c->db, e,
-                   "UPDATE peer SET certificate=renewed, certificate_until=renewed_until, "
-                   "renewed=NULL, renewed_until=0 WHERE role=? AND name=? AND renewed=?",
-                   "itb", (int64_t)role, name, &spki);
+    return sql_run(
+        c->db, e,
+        "UPDATE peer SET previous=certificate, certificate=renewed, certificate_until=renewed_until, "
+        "renewed=NULL, renewed_until=0 WHERE role=? AND name=? AND renewed=?",
+        "itb", (int64_t)role, name, &spki);
 }
 
 enum rc

@@ -494,6 +494,7 @@ fleet_cut(struct fleet *f, const char *name, const char *why)
 
 struct admission {
     const struct tls_peer *peer;
+    bool open;    /* it was admitted, and is connected since */
     bool renewed; /* with the certificate that was made last */
 };
 
@@ -507,10 +508,20 @@ accept_enrolled(void *ctx, const struct catalogue_peer *p, struct error *e)
         return error_set(e, RC_DENIED, "%s '%s' %s", role, p->name,
                          p->revoked.ns != 0 ? "was revoked" : "is not enrolled");
     a->renewed = !id_is_zero(&p->renewed) && id_equal(&p->renewed, &a->peer->spki);
+    if (a->open && !id_is_zero(&p->previous) && id_equal(&p->previous, &a->peer->spki))
+        return RC_OK;
     if (!a->renewed && !id_is_zero(&p->certificate) && !id_equal(&p->certificate, &a->peer->spki))
         return error_set(e, RC_DENIED, "%s '%s' has a newer certificate: this one counts no more",
                          role, p->name);
     return RC_OK;
+}
+
+enum rc
+fleet_admit_open(struct catalogue *c, const struct tls_peer *peer, struct error *e)
+{
+    struct admission a = {.peer = peer, .open = true};
+    TRY(catalogue_peer_find(c, peer->identity.role, peer->identity.name, accept_enrolled, &a, e));
+    return a.renewed ? fleet_admit(c, peer, e) : RC_OK;
 }
 
 enum rc

@@ -56,6 +56,11 @@ enum rc fleet_event(struct fleet *f, const struct hub_event *event, bool *taken,
  * newer certificate took its place.  One that was renewed takes the old one's place with this, its first use.
  */
 enum rc fleet_admit(struct catalogue *c, const struct tls_peer *peer, struct error *e);
+/*
+ * The same for a connection that was admitted and is open since: a renewal by another program of the same bearer does not end
+ * it.  Revocation, and enrolling anew, do.
+ */
+enum rc fleet_admit_open(struct catalogue *c, const struct tls_peer *peer, struct error *e);
 
 /* The agent's certificate counts no more: whoever is connected with it is closed, and its steps are lost. */
 void fleet_cut(struct fleet *f, const char *agent, const char *why);

@@ -66,6 +66,41 @@ an_old_certificate_counts_until_the_renewed_one_is_used(void **state)
     CHECK_RC(admit(k, CERTIFICATE_AGENT, "imap1", &second, &e), RC_OK);
 }
 
+static enum rc
+admit_open(struct catalogue_kit *k, const struct id *certificate, struct error *e)
+{
+    struct tls_peer peer = {.verified = true,
+                            .identity = {.role = CERTIFICATE_AGENT, .name = "imap1"},
+                            .spki = *certificate};
+    return fleet_admit_open(k->catalogue, &peer, e);
+}
+
+/* A restore runs for hours, and another program of the same operator renews his certificate. */
+static void
+what_is_open_goes_on_after_a_renewal_and_ends_with_a_revocation(void **state)
+{
+    struct catalogue_kit *k = *state;
+    struct error e = ERROR_INIT;
+    const struct id third = {{9}};
+    enrol(k, CERTIFICATE_AGENT, "imap1", &first);
+    renew(k, "imap1", &second);
+    CHECK_RC(admit_open(k, &third, &e), RC_DENIED);
+    CHECK_RC(admit(k, CERTIFICATE_AGENT, "imap1", &second, &e), RC_OK);
+    CHECK_RC(admit_open(k, &first, &e), RC_OK);
+    CHECK_RC(admit(k, CERTIFICATE_AGENT, "imap1", &first, &e), RC_DENIED); /* no new one */
+    renew(k, "imap1", &third);
+    CHECK_RC(admit_open(k, &third, &e), RC_OK); /* its first use */
+    CHECK_RC(admit_open(k, &first, &e), RC_DENIED);
+    CHECK_RC(admit_open(k, &second, &e), RC_OK);
+    enrol(k, CERTIFICATE_AGENT, "imap1", &first);
+    CHECK_RC(admit_open(k, &second, &e), RC_DENIED);
+    renew(k, "imap1", &second);
+    CHECK_RC(admit(k, CERTIFICATE_AGENT, "imap1", &second, &e), RC_OK);
+    CHECK_OK(catalogue_peer_revoke(k->catalogue, CERTIFICATE_AGENT, "imap1", (struct wall){4}, &e),
+             &e);
+    CHECK_RC(admit_open(k, &first, &e), RC_DENIED);
+}
+
 /* Its answer was lost, and it was asked for again. */
 static void
 of_two_renewed_ones_the_last_counts(void **state)
@@ -138,6 +173,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(newest_certificate_counts_and_no_other),
+        TEST(what_is_open_goes_on_after_a_renewal_and_ends_with_a_revocation),
         TEST(an_old_certificate_counts_until_the_renewed_one_is_used),
         TEST(of_two_renewed_ones_the_last_counts),
         TEST(a_renewed_certificate_is_void_when_its_bearer_is_revoked_or_enrols_anew),
