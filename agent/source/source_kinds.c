@@ -33,7 +33,7 @@ enum rc
 source_validate(const struct config *config, const struct config_section *section, struct error *e)
 {
     struct error why = ERROR_INIT;
-    if (text_check_name("source name", config_title(section), &why) != RC_OK)
+    if (text_check_source(config_title(section), &why) != RC_OK)
         return config_complain(config, section, NULL, e, "%s", why.text);
 
     const char *name = config_text(section, "kind");

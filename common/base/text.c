@@ -245,6 +245,18 @@ text_check_name(const char *what, const char *text, struct error *e)
                      text_escape(span_of(text, len), shown, sizeof shown), what);
 }
 
+enum rc
+text_check_source(const char *text, struct error *e)
+{
+    TRY(text_check_name("source name", text, e));
+    if (strchr(text, '.') != NULL)
+        return error_set(e, RC_INVALID,
+                         "'%s' is not a source name: a dot in it would read as HOST.SOURCE; use "
+                         "'-' instead",
+                         text);
+    return RC_OK;
+}
+
 const char *
 text_mode(char type, uint32_t mode, char out[static TEXT_MODE_SIZE])
 {

@@ -48,6 +48,8 @@ const char *text_mode(char type, uint32_t mode, char out[static TEXT_MODE_SIZE])
  * `what` is used in the message ("host name").
  */
 enum rc text_check_name(const char *what, const char *text, struct error *e);
+/* The same without dots, for a source that is declared: "host.source" then has one meaning, whatever a host declares. */
+enum rc text_check_source(const char *text, struct error *e);
 
 static inline bool
 text_equal(const char *a, const char *b)

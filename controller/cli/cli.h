@@ -106,6 +106,8 @@ struct cli_place {
     const char *path; /* within the text; "" when not given */
 };
 enum rc cli_parse_place(struct cli *cli, const char *text, struct cli_place *out, struct error *e);
+/* Is this the archive that the place names, in full or by a bare source? */
+bool cli_place_names(const struct cli_place *place, const char *agent, const char *source);
 
 /* ---- help, completion, manual (cli_help.c, cli_completion.c, cli_manual.c) */
 

@@ -199,3 +199,13 @@ cli_parse_place(struct cli *cli, const char *text, struct cli_place *out, struct
     *out = place;
     return RC_OK;
 }
+
+bool
+cli_place_names(const struct cli_place *place, const char *agent, const char *source)
+{
+    char both[sizeof place->source];
+    int len = snprintf(both, sizeof both, "%s.%s", agent, source);
+    if (len >= 0 && (size_t)len < sizeof both && text_equal(place->source, both))
+        return true;
+    return strchr(place->source, '.') == NULL && text_equal(place->source, source);
+}

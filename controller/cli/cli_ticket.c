@@ -4,14 +4,27 @@
 #include "controller/cli/cli_key.h"
 #include "controller/cli/cli_operator.h"
 
+/* What came must be what was asked for, before anything of it is written anywhere. */
 static enum rc
-check_ticket(struct cli_ticket *t, struct error *e)
+check_root(const struct cli_ticket *t, const struct cli_place *place, struct error *e)
+{
+    const Koffer__Root *root = t->ticket->roots[0];
+    if (place->source[0] == '\0')
+        return RC_OK;
+    if (t->ticket->n_roots == 1 && cli_place_names(place, root->agent, root->source))
+        return RC_OK;
+    return error_set(e, RC_PROTOCOL, "'%s' was asked for, and the controller offers '%s.%s'",
+                     CLI_SAFE(place->source), CLI_SAFE(root->agent), CLI_SAFE(root->source));
+}
+
+static enum rc
+check_ticket(struct cli_ticket *t, const struct cli_place *place, struct error *e)
 {
     if (t->ticket->token.len != ID_SIZE || t->ticket->vault_id.len != RECORD_VAULT_ID_SIZE ||
         t->ticket->n_roots == 0)
         return error_set(e, RC_PROTOCOL, "the controller's ticket is malformed");
     memcpy(t->vault.bytes, t->ticket->vault_id.data, RECORD_VAULT_ID_SIZE);
-    return RC_OK;
+    return check_root(t, place, e);
 }
 
 enum rc
@@ -38,7 +51,7 @@ cli_ticket_get(struct cli *cli, const struct cli_place *place, const struct cli_
     TRY(cli_call(cli, KOFFER__MESSAGE_TYPE__RESTORE_BEGIN, &request.base,
                  &koffer__restore_ticket__descriptor, &out->reply, e));
     out->ticket = (const Koffer__RestoreTicket *)out->reply;
-    return check_ticket(out, e);
+    return check_ticket(out, place, e);
 }
 
 enum rc

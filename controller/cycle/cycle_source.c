@@ -83,6 +83,13 @@ add(struct cycle *c, const struct catalogue_source *from, struct cycle_source **
     return RC_OK;
 }
 
+/* A bare name has no dot: a source that is called like another host's would be taken for that. */
+static bool
+is_bare_name_of(const char *wanted, const char *source)
+{
+    return strchr(wanted, '.') == NULL && text_equal(wanted, source);
+}
+
 static bool
 is_selected(struct choice *choice, const char *agent, const char *source)
 {
@@ -91,7 +98,8 @@ is_selected(struct choice *choice, const char *agent, const char *source)
     (void)snprintf(both, sizeof both, "%s.%s", agent, source);
     for (size_t i = 0; i < choice->selected; i++) {
         const char *wanted = choice->selection[i];
-        if (text_equal(wanted, both) || text_equal(wanted, agent) || text_equal(wanted, source))
+        if (text_equal(wanted, both) || text_equal(wanted, agent) ||
+            is_bare_name_of(wanted, source))
             any = choice->matched[i] = true;
     }
     return any;

@@ -222,7 +222,7 @@ save_sources(struct fleet *f, const char *agent, Koffer__Source *const *sources,
     if (saved == NULL)
         return error_set(e, RC_NO_MEMORY, "sources of an agent");
     for (size_t i = 0; i < count; i++) {
-        TRY(text_check_name("source name", sources[i]->name, e));
+        TRY(text_check_source(sources[i]->name, e));
         TRY(text_check_name("kind of source", sources[i]->kind, e));
         saved[i] = (struct catalogue_source){
             .name = sources[i]->name,

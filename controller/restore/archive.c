@@ -83,12 +83,21 @@ archive_load_committed(struct vault *v, struct catalogue *c, uint64_t number, st
 
 /* ---- an archive */
 
+typedef bool archive_matches(const struct record_archive *a, const char *name);
+
 static bool
-matches(const struct record_archive *a, const char *name)
+is_named(const struct record_archive *a, const char *name)
 {
     char both[2 * LIMIT_LABEL + 2];
     (void)snprintf(both, sizeof both, "%s.%s", a->host, a->source);
-    return text_equal(both, name) || text_equal(a->source, name);
+    return text_equal(both, name);
+}
+
+/* Old records may hold sources with a dot: one says what another host's archive is called. */
+static bool
+is_named_in_short(const struct record_archive *a, const char *name)
+{
+    return strchr(name, '.') == NULL && text_equal(a->source, name);
 }
 
 static enum rc
@@ -108,18 +117,30 @@ complain(const struct archive_set *set, enum rc code, const char *name, struct e
                      (unsigned long long)set->full.number, list);
 }
 
+/* *out is NULL when there is none. */
+static enum rc
+find_one(const struct archive_set *set, const char *name, archive_matches *matches,
+         const struct record_archive **out, struct error *e)
+{
+    *out = NULL;
+    for (size_t i = 0; i < set->full.archive_count; i++) {
+        if (!matches(&set->archives[i], name))
+            continue;
+        if (*out != NULL)
+            return complain(set, RC_INVALID, name, e);
+        *out = &set->archives[i];
+    }
+    return RC_OK;
+}
+
 enum rc
 archive_select(const struct archive_set *set, const char *name, const struct record_archive **out,
                struct error *e)
 {
-    const struct record_archive *found = NULL;
-    for (size_t i = 0; i < set->full.archive_count; i++) {
-        if (!matches(&set->archives[i], name))
-            continue;
-        if (found != NULL)
-            return complain(set, RC_INVALID, name, e);
-        found = &set->archives[i];
-    }
+    const struct record_archive *found;
+    TRY(find_one(set, name, is_named, &found, e));
+    if (found == NULL)
+        TRY(find_one(set, name, is_named_in_short, &found, e));
     if (found == NULL)
         return complain(set, RC_NOT_FOUND, name, e);
     *out = found;

@@ -36,7 +36,10 @@ enum rc archive_load_record(struct vault *v, const struct vault_full *full, stru
  */
 enum rc archive_load(struct vault *v, uint64_t full, struct arena *arena, struct archive_set *out,
                      struct error *e);
-/* RC_NOT_FOUND, RC_INVALID when ambiguous; the message lists what there is. */
+/*
+ * "host.source", or a bare source without a dot when no archive is called so in full: nobody's source is taken for
+ * another host's.  RC_NOT_FOUND, RC_INVALID when ambiguous; the message lists what there is.
+ */
 enum rc archive_select(const struct archive_set *set, const char *name,
                        const struct record_archive **out, struct error *e);
 

@@ -110,6 +110,13 @@ def test_the_old_certificate_ends_when_a_new_one_is_given(here):
     here.cli("agent", "revoke", "renewing")
 
 
+def test_a_source_called_like_anothers_archive_cannot_be_declared(here):
+    here.enroll_agent("pretender")
+    with pytest.raises((Closed, Refused)):
+        HandAgent(here, "pretender", sources=("mine.data",)).hello()
+    assert "mine.data" in here.log() and not here.json("source", "list")["sources"]
+
+
 def test_an_agent_cannot_speak_for_anothers_job(here):
     mine, other = agent_of(here, "mine"), agent_of(here, "other")
     here.start_cycle()

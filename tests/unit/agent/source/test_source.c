@@ -82,6 +82,7 @@ keys_belong_to_their_kind(void **state)
         {SOURCE("a", "kind = ldap\nbind-dn = \"cn=x\"\n"), "needs password-file"},
         {SOURCE("a", "kind = mariadb\nschema-only = {\"a\"}\n"), "database.table"},
         {SOURCE("A b", "kind = ldap\n"), "source name"},
+        {SOURCE("imap1.mail", "kind = ldap\n"), "HOST.SOURCE"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct error e = ERROR_INIT;

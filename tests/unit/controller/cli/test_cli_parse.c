@@ -130,6 +130,18 @@ a_place_in_a_full_has_three_parts(void **unused)
 #define LONG_SOURCE "1:" FORTY FORTY FORTY FORTY
 
 static void
+a_place_names_one_archive_and_no_other_hosts(void **unused)
+{
+    (void)unused;
+    assert_true(cli_place_names(&(struct cli_place){.source = "imap1.mail"}, "imap1", "mail"));
+    assert_true(cli_place_names(&(struct cli_place){.source = "mail"}, "imap1", "mail"));
+    assert_false(cli_place_names(&(struct cli_place){.source = "imap1.mail"}, "web1", "mail"));
+    assert_false(
+        cli_place_names(&(struct cli_place){.source = "imap1.mail"}, "web1", "imap1.mail"));
+    assert_false(cli_place_names(&(struct cli_place){.source = "mail"}, "mail", "etc"));
+}
+
+static void
 no_place_in_a_full_is_refused(void **unused)
 {
     (void)unused;
@@ -185,6 +197,7 @@ main(void)
         cmocka_unit_test(repeated_options_keep_their_order),
         cmocka_unit_test(wrong_words_are_named),
         cmocka_unit_test(a_place_in_a_full_has_three_parts),
+        cmocka_unit_test(a_place_names_one_archive_and_no_other_hosts),
         cmocka_unit_test(no_place_in_a_full_is_refused),
         cmocka_unit_test(the_table_is_consistent),
     };

@@ -93,6 +93,28 @@ what_a_revoked_agent_protected_is_missed_until_it_is_forgotten(void **state)
     cycle_sources_free(&after);
 }
 
+/* "web1" declares a source that is called as one of "imap1" is; and a catalogue may hold such since before. */
+static void
+a_source_of_another_host_is_not_chosen_by_its_full_name(void **state)
+{
+    static const struct catalogue_source mail = {
+        .name = "mail", .kind = "imap", .description = "", .required = true};
+    static const struct catalogue_source false_one = {
+        .name = "imap1.mail", .kind = "files", .description = "", .required = true};
+    struct catalogue_kit *k = *state;
+    struct error e = ERROR_INIT;
+    struct cycle c = {.number = 1};
+    enrol(k, "imap1");
+    enrol(k, "web1");
+    CHECK_OK(catalogue_sources_set(k->catalogue, "imap1", &mail, 1, &e), &e);
+    CHECK_OK(catalogue_sources_set(k->catalogue, "web1", &false_one, 1, &e), &e);
+    choose(k, &c, "imap1.mail");
+    assert_int_equal(c.count, 2);
+    assert_int_equal(c.sources[0].state, CYCLE_SOURCE_WAITING);
+    assert_int_equal(c.sources[1].state, CYCLE_SOURCE_SKIPPED);
+    cycle_sources_free(&c);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, catalogue_kit_begin, catalogue_kit_end)
 
 int
@@ -101,6 +123,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(agent_without_sources_is_missing_under_a_name_that_a_record_takes),
         TEST(what_a_revoked_agent_protected_is_missed_until_it_is_forgotten),
+        TEST(a_source_of_another_host_is_not_chosen_by_its_full_name),
         TEST(what_was_not_selected_is_skipped_and_still_listed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -48,6 +48,26 @@ whole_and_unique_short_names_are_found(void **state)
     assert_int_equal(index, 2);
 }
 
+/* "web1" declares a source that is called as an archive of "imap1" is. */
+static void
+no_source_is_taken_for_another_hosts_archive(void **state)
+{
+    static const struct record_archive two[] = {
+        {.host = "web1", .source = "imap1.mail"},
+        {.host = "imap1", .source = "mail"},
+    };
+    const struct archive_set both = {.full = {.archive_count = 2}, .archives = two};
+    const struct archive_set alone = {.full = {.archive_count = 1}, .archives = two};
+    const struct record_archive *found = NULL;
+    struct error e = ERROR_INIT;
+    (void)state;
+    CHECK_OK(archive_select(&both, "imap1.mail", &found, &e), &e);
+    assert_ptr_equal(found, &two[1]);
+    CHECK_RC(archive_select(&alone, "imap1.mail", &found, &e), RC_NOT_FOUND);
+    CHECK_OK(archive_select(&alone, "web1.imap1.mail", &found, &e), &e);
+    assert_ptr_equal(found, &two[0]);
+}
+
 static void
 ambiguous_name_lists_what_there_is(void **state)
 {
@@ -228,6 +248,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whole_and_unique_short_names_are_found),
+        cmocka_unit_test(no_source_is_taken_for_another_hosts_archive),
         cmocka_unit_test(ambiguous_name_lists_what_there_is),
         cmocka_unit_test(missing_name_lists_what_there_is),
         cmocka_unit_test(longest_names_are_found),
