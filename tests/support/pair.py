@@ -101,7 +101,14 @@ class Pair:
         self.run("koffer-agent", "enroll", "--config", f"{self.base}/agent.conf", input=token + "\n")
 
     def start(self):
-        """Whichever is not running; returns when they have met."""
+        """Whichever is not running; returns when they have met.  Leaves none behind when they do not."""
+        try:
+            self.start_missing()
+        except BaseException:
+            self.stop()
+            raise
+
+    def start_missing(self):
         if self.controller is None:
             self.start_controller()
         if not (self.base / "agent" / "agent.pem").exists():
