@@ -59,6 +59,20 @@ pthread_cond_timedwait(pthread_cond_t *c, pthread_mutex_t *m, const struct times
     return real(c, m, &t);
 }
 
+int
+pthread_cond_clockwait(pthread_cond_t *c, pthread_mutex_t *m, clockid_t clock,
+                       const struct timespec *until)
+{
+    static int (*real)(pthread_cond_t *, pthread_mutex_t *, clockid_t, const struct timespec *);
+    if (real == NULL)
+        real = (int (*)(pthread_cond_t *, pthread_mutex_t *, clockid_t,
+                        const struct timespec *))dlsym(RTLD_NEXT, "pthread_cond_clockwait");
+    if (clock != CLOCK_MONOTONIC)
+        return real(c, m, clock, until);
+    struct timespec t = of_ns(ns_of(until) / HURRY + 1);
+    return real(c, m, clock, &t);
+}
+
 static int
 shorter(int ms)
 {
