@@ -151,6 +151,7 @@ give_up_rights(const struct settings *s, struct error *e)
     struct privilege_account account = privilege_self();
     if (account.uid == 0)
         TRY(privilege_find(s->user, &account, e));
+    TRY(privilege_close_input(e));
     TRY(privilege_drop(&account, e));
     return privilege_hide(e);
 }

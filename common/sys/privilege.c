@@ -2,6 +2,7 @@
 #include "common/sys/privilege.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
 #include <pwd.h>
@@ -105,5 +106,37 @@ privilege_hide(struct error *e)
         return error_errno(e, "forbid core files");
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
         return error_errno(e, "hide our memory");
+    return RC_OK;
+}
+
+static enum rc
+replace_by_null(int standard, struct error *e)
+{
+    int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (fd < 0)
+        return error_errno(e, "open '/dev/null'");
+    if (fd == standard) /* it was closed: to be handed on as it would have been */
+        return fcntl(fd, F_SETFD, 0) == 0 ? RC_OK : error_errno(e, "leave the terminal");
+    bool replaced = dup2(fd, standard) == standard;
+    enum rc rc = replaced ? RC_OK : error_errno(e, "leave the terminal");
+    (void)close(fd);
+    return rc;
+}
+
+enum rc
+privilege_close_input(struct error *e)
+{
+    return replace_by_null(STDIN_FILENO, e);
+}
+
+enum rc
+privilege_leave_terminal(struct error *e)
+{
+    if (setsid() < 0)
+        return error_errno(e, "leave the terminal's session");
+    TRY(privilege_close_input(e));
+    for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)
+        if (isatty(fd) == 1)
+            TRY(replace_by_null(fd, e));
     return RC_OK;
 }

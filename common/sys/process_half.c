@@ -7,10 +7,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/base/log.h"
+#include "common/sys/privilege.h"
+
 _Noreturn static void
 be_half(int (*run)(void *ctx, int fd), void *ctx, int fd)
 {
-    int code = run(ctx, fd);
+    struct error e = ERROR_INIT;
+    int code = 1;
+    if (privilege_leave_terminal(&e) == RC_OK)
+        code = run(ctx, fd);
+    else
+        log_error(&e, "cannot become our other half");
     (void)fflush(NULL);
     _exit(code);
 }

@@ -7,6 +7,7 @@
  *
  * For the one conversation that a command of root has with a stranger (enrolment): the copy drops its rights before the first
  * foreign byte.  Call it while there is one thread only.  When we end, the copy finds its channel closed.
+ * The copy is in a session of its own and has no terminal: standard input is /dev/null, and so are the others that were one.
  * Layer: common/sys.
  */
 #ifndef COMMON_SYS_PROCESS_HALF_H
