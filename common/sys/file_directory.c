@@ -36,6 +36,15 @@ sync_existing(int dirfd, const char *path, struct error *e)
     return rc;
 }
 
+/* Of what we made just now: a link that somebody put in its place is refused, and what it leads to stays as it is. */
+static enum rc
+set_mode(int dirfd, const char *path, unsigned mode, struct error *e)
+{
+    CLEANUP(own_closep) int fd = -1;
+    TRY(file_open_directory(dirfd, path, &fd, e));
+    return fchmod(fd, (mode_t)mode) == 0 ? RC_OK : error_errno(e, "chmod '%s'", path);
+}
+
 /* One step of mkdir -p: the parent is there already. */
 static enum rc
 make_one(int dirfd, const char *path, unsigned mode, struct error *e)
@@ -45,8 +54,7 @@ make_one(int dirfd, const char *path, unsigned mode, struct error *e)
     TRY(file_directory_of(path, parent, e));
 
     if (mkdirat(dirfd, path, (mode_t)mode) == 0) {
-        if (fchmodat(dirfd, path, (mode_t)mode, 0) != 0) /* whatever the umask is */
-            return error_errno(e, "chmod '%s'", path);
+        TRY(set_mode(dirfd, path, mode, e)); /* whatever the umask is */
         return file_sync_directory(dirfd, parent, e);
     }
     if (errno != EEXIST)

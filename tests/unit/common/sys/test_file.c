@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/base/own.h"
@@ -182,6 +183,39 @@ directories_are_made_on_the_way_and_may_exist(void **state)
     assert_int_equal(fd, -1);
 }
 
+/* Puts a link in the place of every directory "new" that appears, until its parent has gone. */
+_Noreturn static void
+replace_by_links(int dirfd)
+{
+    while (faccessat(dirfd, "race", F_OK, 0) == 0)
+        if (unlinkat(dirfd, "race/new", AT_REMOVEDIR) == 0)
+            (void)symlinkat("../target", dirfd, "race/new");
+    _exit(0);
+}
+
+static void
+a_link_put_in_place_of_a_new_directory_is_not_followed(void **state)
+{
+    const struct place *place = *state;
+    struct error e = ERROR_INIT;
+    enum { ROUNDS = 3000 };
+    int status = -1;
+    CHECK_OK(file_make_directory(place->fd, "race", 0700, &e), &e);
+    CHECK_OK(file_make_directory(place->fd, "target", 0700, &e), &e);
+    pid_t pid = fork();
+    if (pid == 0)
+        replace_by_links(place->fd);
+    for (int i = 0; i < ROUNDS; i++) {
+        (void)!file_make_directory(place->fd, "race/new", 0755, &e);
+        assert_int_equal(mode_of(place, "target"), 0700);
+        (void)unlinkat(place->fd, "race/new", 0);
+        (void)unlinkat(place->fd, "race/new", AT_REMOVEDIR);
+    }
+    CHECK_OK(file_remove_tree(place->fd, "race", &e), &e);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
 static enum rc
 append_name(void *ctx, const char *name, struct error *e)
 {
@@ -305,6 +339,7 @@ main(void)
         PLACE_TEST(publish_moves_between_directories),
         PLACE_TEST(reading_at_an_offset_stops_at_the_end),
         PLACE_TEST(directories_are_made_on_the_way_and_may_exist),
+        PLACE_TEST(a_link_put_in_place_of_a_new_directory_is_not_followed),
         PLACE_TEST(names_come_sorted_by_their_bytes),
         PLACE_TEST(removing_a_tree_follows_no_link),
         PLACE_TEST(a_directory_setting_is_checked_with_its_remedy),
