@@ -80,26 +80,34 @@ static enum rc
 read_token(struct token *out, struct error *e)
 {
     char text[TOKEN_TEXT_SIZE];
+    (void)setvbuf(stdin, NULL, _IONBF, 0); /* no second copy that nobody wipes */
     if (isatty(STDIN_FILENO))
         (void)fputs("paste the token, then press Enter: ", stderr);
+    enum rc rc = RC_OK;
     if (fgets(text, sizeof text, stdin) == NULL)
-        return error_set(e, RC_INVALID,
-                         "no token on standard input; get one with 'koffer agent add NAME'");
-    text[strcspn(text, "\r\n")] = '\0';
-    enum rc rc = token_decode(text, out, e);
+        rc = error_set(e, RC_INVALID,
+                       "no token on standard input; get one with 'koffer agent add NAME'");
+    text[rc == RC_OK ? strcspn(text, "\r\n") : 0] = '\0';
+    if (rc == RC_OK)
+        rc = token_decode(text, out, e);
     keys_wipe(text, sizeof text);
     return rc;
 }
 
+/* The other half starts before there is a secret that it could inherit. */
 static enum rc
 enroll(const char *path, struct error *e)
 {
     CLEANUP(config_freep) struct config *config = NULL;
+    CLEANUP(enrolment_close) struct enrolment enrolment = ENROLMENT_INIT;
     struct settings settings;
     struct token token;
+    TRY(privilege_hide(e));
     TRY(settings_read(path, &config, &settings, e));
-    TRY(read_token(&token, e));
-    enum rc rc = RC_OK;
+    TRY(enrolment_open(&settings, &enrolment, e));
+    enum rc rc = read_token(&token, e);
+    if (rc != RC_OK)
+        return rc;
     if (token.identity.role != CERTIFICATE_AGENT)
         rc = error_set(e, RC_INVALID, "this is an operator's token: use 'koffer operator enroll'");
     else if (token_expired(&token, clock_wall()))
@@ -108,7 +116,7 @@ enroll(const char *path, struct error *e)
                        "%s' (and check this host's clock)",
                        token.identity.name);
     if (rc == RC_OK)
-        rc = enrolment_run(&settings, &token, e);
+        rc = enrolment_run(&enrolment, &token, e);
     if (rc == RC_OK)
         (void)printf("enrolled as agent '%s' of controller '%s'\nnow start, or start anew: "
                      "koffer-priv run, and koffer-agent run\n",

@@ -19,8 +19,8 @@
 
 enum { PACKET_MAX = 16384, BINDING = 32, PATH_SIZE = 4096 };
 
-/* From the copy: PROVE binding request | DONE vault controller proof | FAILED code text; to it: PROOF ... | YES | FAILED. */
-enum packet { PROVE = 1, PROOF, DONE, YES, FAILED };
+/* From the copy: PROVE binding request | DONE vault controller proof | FAILED code text; to it: START token | PROOF ... | YES | FAILED. */
+enum packet { PROVE = 1, PROOF, DONE, YES, FAILED, START };
 
 /* ---- packets */
 
@@ -74,8 +74,8 @@ take_failure(struct wire_reader *r, struct error *e)
 
 struct talk {
     const struct settings *settings;
-    struct token *token;
     const struct privilege_account *account;
+    struct token token; /* without its secret */
     int fd;
 };
 
@@ -124,17 +124,31 @@ tell_vault(const struct talk *t, const struct enroll_result *result, struct erro
 }
 
 static enum rc
+await_start(struct talk *t, struct error *e)
+{
+    CLEANUP(buffer_free) struct buffer bytes = BUFFER_INIT(PACKET_MAX);
+    TRY(receive_packet(t->fd, &bytes, e));
+    struct wire_reader r = wire_reader_of(buffer_span(&bytes));
+    uint8_t type = wire_u8(&r);
+    struct span token = wire_bytes(&r, sizeof t->token);
+    if (type != START || !wire_done(&r))
+        return error_set(e, RC_PROTOCOL, "our other half speaks nonsense");
+    memcpy(&t->token, token.data, sizeof t->token); /* of a copy of this very program */
+    return RC_OK;
+}
+
+static enum rc
 talk(struct talk *t, struct error *e)
 {
     CLEANUP(keys_private_freep) struct keys_private *tls = NULL;
     CLEANUP(enroll_result_free) struct enroll_result result = {0};
     const struct enroll_prover prover = {ask_for_proof, t};
-    keys_wipe(&t->token->secret, sizeof t->token->secret);
     TRY(privilege_drop(t->account, e));
     TRY(privilege_hide(e));
+    TRY(await_start(t, e));
     TRY(tls_start(e));
     TRY(keys_generate(KEYS_SIGNING, &tls, e));
-    TRY(enroll_join(t->token, tls, &prover, &result, e));
+    TRY(enroll_join(&t->token, tls, &prover, &result, e));
     TRY(tell_vault(t, &result, e));
     return papers_save(t->settings->state, tls, &result, e);
 }
@@ -179,6 +193,19 @@ prove(struct keeper *k, struct wire_reader *r, int fd, struct error *e)
     struct wire_writer w = wire_writer_to(&bytes, e);
     wire_put_u8(&w, PROOF);
     wire_put_bytes(&w, span_of(&proof, sizeof proof));
+    TRY(wire_writer_finish(&w));
+    return send_packet(fd, &bytes, e);
+}
+
+static enum rc
+start(const struct keeper *k, int fd, struct error *e)
+{
+    CLEANUP(buffer_free) struct buffer bytes = BUFFER_INIT(PACKET_MAX);
+    struct token bare = *k->token;
+    keys_wipe(&bare.secret, sizeof bare.secret);
+    struct wire_writer w = wire_writer_to(&bytes, e);
+    wire_put_u8(&w, START);
+    wire_put_bytes(&w, span_of(&bare, sizeof bare));
     TRY(wire_writer_finish(&w));
     return send_packet(fd, &bytes, e);
 }
@@ -285,17 +312,16 @@ make_state(const struct settings *s, const struct privilege_account *a, struct e
     return give(state, "keys", a, e);
 }
 
+/* Until the copy has ended, well or not. */
 static enum rc
-run_halves(struct keeper *k, struct token *copy, const struct privilege_account *account,
-           struct error *e)
+converse(struct keeper *k, struct process_half *half, struct error *e)
 {
-    struct talk t = {.settings = k->settings, .token = copy, .account = account};
-    struct process_half half;
     struct error why = ERROR_INIT;
     int code = 0;
-    TRY(process_half_start(run_copy, &t, &half, e));
-    enum rc rc = serve(k, half.fd, e);
-    enum rc ended = process_half_finish(&half, &code, &why);
+    enum rc rc = start(k, half->fd, e);
+    if (rc == RC_OK)
+        rc = serve(k, half->fd, e);
+    enum rc ended = process_half_finish(half, &code, &why);
     if (rc == RC_OK && ended != RC_OK)
         *e = why;
     if (rc != RC_OK || ended != RC_OK)
@@ -304,20 +330,36 @@ run_halves(struct keeper *k, struct token *copy, const struct privilege_account 
 }
 
 enum rc
-enrolment_run(const struct settings *s, const struct token *token, struct error *e)
+enrolment_open(const struct settings *s, struct enrolment *out, struct error *e)
 {
-    struct privilege_account account = privilege_self();
-    struct keeper k = {.settings = s, .token = token};
-    struct token copy = *token;
+    out->settings = s;
+    out->account = privilege_self();
     if (geteuid() == 0)
-        TRY(privilege_find(s->user, &account, e));
-    TRY(secrets_make(s, &k.secrets, e));
-    enum rc rc = make_state(s, &account, e);
+        TRY(privilege_find(s->user, &out->account, e));
+    struct talk t = {.settings = s, .account = &out->account};
+    return process_half_start(run_copy, &t, &out->half, e);
+}
+
+enum rc
+enrolment_run(struct enrolment *n, const struct token *token, struct error *e)
+{
+    struct keeper k = {.settings = n->settings, .token = token};
+    enum rc rc = secrets_make(n->settings, &k.secrets, e);
     if (rc == RC_OK)
-        rc = run_halves(&k, &copy, &account, e);
+        rc = make_state(n->settings, &n->account, e);
     if (rc == RC_OK)
-        rc = remove_old(s, e);
-    keys_wipe(&copy, sizeof copy);
+        rc = converse(&k, &n->half, e);
+    if (rc == RC_OK)
+        rc = remove_old(n->settings, e);
     secrets_clear(&k.secrets);
     return rc;
+}
+
+void
+enrolment_close(struct enrolment *n)
+{
+    struct error ignored = ERROR_INIT;
+    int code;
+    if (n->half.pid != 0)
+        (void)process_half_finish(&n->half, &code, &ignored);
 }

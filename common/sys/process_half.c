@@ -49,8 +49,10 @@ enum rc
 process_half_finish(struct process_half *half, int *code, struct error *e)
 {
     int status = 0;
+    pid_t pid = half->pid;
     (void)close(half->fd);
-    while (waitpid(half->pid, &status, 0) < 0)
+    *half = (struct process_half){.fd = -1};
+    while (waitpid(pid, &status, 0) < 0)
         if (errno != EINTR)
             return error_errno(e, "wait for our other half");
     if (!WIFEXITED(status))

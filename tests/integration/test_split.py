@@ -396,3 +396,60 @@ def test_the_controller_is_who_owns_its_state(programs):
             assert not strangers
         finally:
             assert pair.stop() == [0, 0]
+
+
+# ---- enrolment
+
+def memory(pid):
+    """All that it could read of itself."""
+    found = []
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb") as mem:
+        for line in maps:
+            span, rights = line.split()[:2]
+            first, last = (int(part, 16) for part in span.split("-"))
+            if "rw" in rights and last - first < 1 << 28:  # larger: a sanitizer's shadow
+                with contextlib.suppress(OSError, ValueError):
+                    mem.seek(first)
+                    found.append(mem.read(last - first))
+    return b"".join(found)
+
+
+def secret_of(token):
+    """Its 32 secret bytes (docs/formats/keys.md)."""
+    digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+    bits = "".join(f"{digits.index(sign):05b}" for sign in token.removeprefix("KFT1-"))
+    return bytes(int(bits[at:at + 8], 2) for at in range(0, len(bits) - 7, 8))[10:42]
+
+
+def children(pid):
+    return [int(child) for child in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def test_the_copy_that_enrols_knows_no_secret(pair):
+    """The controller stands still, so the copy waits in the midst of its conversation."""
+    token = pair.json("agent", "add", "host", "--replace")["token"]
+    pair.controller.send_signal(signal.SIGSTOP)
+    program = subprocess.Popen([*pair.command("koffer-agent"), "enroll", "--config", pair.base / "agent.conf"],
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        program.stdin.write(token + "\n")
+        program.stdin.flush()
+        wait_until(lambda: children(program.pid) and descriptors(children(program.pid)[0]) & inodes("tcp"), 20, "the copy's call")
+        [copy] = children(program.pid)
+        held, keys = memory(copy), pair.base / "priv/keys.new"
+        assert int(status(copy)["Uid"].split()[0]) != 0 and os.getsid(copy) == copy
+        assert str(pair.enroll_port).encode() in held  # we do see what it knows
+        assert secret_of(token) not in held and token.encode()[:60] not in held and token.encode()[-60:] not in held
+        from cryptography.hazmat.primitives import serialization as s
+        for name in ("signing.key", "receiving.key"):
+            pem = (keys / name).read_bytes()
+            raw = s.load_pem_private_key(pem, None).private_bytes(s.Encoding.Raw, s.PrivateFormat.Raw, s.NoEncryption())
+            assert raw not in held and pem.splitlines()[1] not in held
+        domain = (keys / "domain").read_text().strip()
+        assert domain.encode() not in held and bytes.fromhex(domain) not in held
+    finally:
+        pair.controller.send_signal(signal.SIGCONT)
+        out, _ = program.communicate(timeout=60)
+    assert program.returncode == 0, out
+    pair.kill(["priv", "agent"])
+    pair.start()
