@@ -41,6 +41,7 @@ struct service {
     struct data *data;
     struct stream *stream;
     struct vault_session *session; /* captures */
+    bool finished; /* what it captured is the cycle's now: nothing more is said on this stream */
     struct expected job;
     struct data_reach *reach; /* restores */
     struct buffer payload, blob;
@@ -332,6 +333,7 @@ finish(struct service *s, struct error *e)
     struct vault_fence fence;
     TRY(vault_session_flush(s->session, e));
     TRY(vault_session_hold(s->session, &fence, e));
+    s->finished = true;
     TRY(note_fence(s, &fence, true, e));
     struct vault_session_counts counts = vault_session_counted(s->session);
     CLEANUP(buffer_free) struct buffer body = BUFFER_INIT(64);
@@ -393,6 +395,8 @@ serve(struct service *s, struct error *e)
         TRY(check_authority(s, type, &s->job, AUTHORITY_OWN, e));
         if (verbs[s->job.direction][type] == NULL)
             return error_set(e, RC_DENIED, "frame type %d is not for this job", (int)type);
+        if (s->finished)
+            return error_set(e, RC_DENIED, "frame type %d after FINISH", (int)type);
         TRY(verbs[s->job.direction][type](s, e));
     }
 }

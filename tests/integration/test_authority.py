@@ -110,6 +110,26 @@ def test_the_old_certificate_ends_when_a_new_one_is_given(here):
     here.cli("agent", "revoke", "renewing")
 
 
+@pytest.mark.parametrize("verb, payload", [("FINISH", b""), ("HAVE", bytes(32)), ("PUT", bytes(64))])
+def test_nothing_comes_after_the_end_of_a_capture(programs, verb, payload):
+    with Loopback(programs) as here:
+        agent = agent_of(here, "finishing")
+
+        def capture(order):
+            with Data.dial(here.data, agent.identity) as data:
+                data.hello(order["job"], order["token"])
+                data.put(agent.root, agent.blob)
+                data.finish()
+                data.send(verb, payload)
+                with pytest.raises(Refused, match="after FINISH"):
+                    data.receive()
+            return {"root_id": agent.root, "totals": {"files": 1, "directories": 1, "bytes": 100}}
+        agent.on["CAPTURE"] = capture
+        number = here.start_cycle()
+        agent.serve(lambda: here.cycle(number)["final"])
+        assert here.cycle(number)["state"] == "full"
+
+
 def test_a_source_called_like_anothers_archive_cannot_be_declared(here):
     here.enroll_agent("pretender")
     with pytest.raises((Closed, Refused)):

@@ -43,6 +43,22 @@ def reading_in_a_capture(world):
         return stopped(lambda: data.get(world.agent(ATTACKER).root), "denied")
 
 
+def going_on_after_the_end(world):
+    """What was finished is the cycle's: the stream that brought it cannot finish it again, nor give it up so."""
+    agent, words = world.agent(ATTACKER), []
+
+    def capture(order):
+        with stream_of(world, order["job"], order["token"]) as data:
+            data.put(agent.root, agent.blob)
+            data.finish()
+            words.append(stopped(data.finish, "denied"))
+        return {"root_id": agent.root, "totals": {"files": 1, "directories": 1, "bytes": 100}}
+    agent.on["CAPTURE"] = capture
+    world.cycle()
+    world.before = world.snapshot()
+    return words[0]
+
+
 def reading_anothers_in_a_capture(world):
     order = world.order(ATTACKER, "CAPTURE")
     with stream_of(world, order["job"], order["token"]) as data:
