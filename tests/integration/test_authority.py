@@ -59,6 +59,20 @@ def test_nobody_becomes_an_operator_without_a_role(here):
     assert "no role" in here.try_cli("operator", "add", "roleless", "--role", "root").stderr
 
 
+def test_a_role_meant_for_a_new_certificate_is_not_the_old_ones(here):
+    def role():
+        return {one["name"]: one["role"] for one in here.json("operator", "list")["operators"]}["climbing"]
+
+    here.enroll_operator("climbing", "viewer")
+    with Control.dial(here.control, Identity.of_operator(here.operator("climbing"))) as control:
+        here.cli("operator", "add", "climbing", "--role", "admin", "--replace")
+        assert role() == "viewer"
+        with pytest.raises(Refused):
+            control.ask("VAULT_VERIFY")
+    here.enroll_operator("climbing", "admin", replace=["--replace"])
+    assert role() == "admin"
+
+
 def test_nobody_is_named_like_root_or_the_controller(here):
     for name in ("root", "controller"):
         for words in (("operator", "add", name, "--role", "viewer"), ("agent", "add", name)):

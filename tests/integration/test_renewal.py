@@ -9,6 +9,7 @@ import time
 import pytest
 from host import wait_until
 from pair import Pair
+from peer import Control, Identity
 
 LIFE = 24
 
@@ -75,6 +76,21 @@ def test_an_operators_certificate_is_renewed_when_it_is_used(pair):
         assert done.returncode == 0, done.stderr
         time.sleep(1)  # an operator who looks now and then
     assert identity.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.limit(150)
+def test_what_an_operator_has_open_goes_on_when_another_of_his_programs_renews(pair):
+    token = pair.json("operator", "add", "anna", "--role", "viewer")["token"]
+    env = dict(pair.env, KOFFER_OPERATOR=str(pair.base / "anna"))
+    subprocess.run([f"{pair.programs}/koffer", "operator", "enroll"], env=env, input=token + "\n", text=True, check=True,
+                   capture_output=True)
+    with Control.dial(("127.0.0.1", pair.control_port), Identity.of_operator(pair.base / "anna")) as before:
+        def used():
+            before.ask("STATUS")
+            assert operator(pair, "status").returncode == 0
+            return "a renewed certificate is used role=operator" in log(pair)
+        wait_until(used, 2 * LIFE, "the new certificate's first use", every=0.5)
+        before.ask("STATUS")
 
 
 @pytest.mark.limit(120)
