@@ -9,6 +9,7 @@
 
 #include "agent/daemon/secrets.h"
 #include "agent/net/papers.h"
+#include "common/base/limits.h"
 #include "common/base/text.h"
 #include "common/base/wire.h"
 #include "common/crypto/digest.h"
@@ -27,7 +28,7 @@ enum packet { PROVE = 1, PROOF, DONE, YES, FAILED, START };
 static enum rc
 send_packet(int fd, const struct buffer *bytes, struct error *e)
 {
-    ssize_t sent = send(fd, bytes->data, bytes->len, MSG_NOSIGNAL);
+    ssize_t sent = send(fd, bytes->data, bytes->len, MSG_NOSIGNAL | MSG_DONTWAIT);
     return sent == (ssize_t)bytes->len ? RC_OK : error_errno(e, "speak to our other half");
 }
 
@@ -248,11 +249,14 @@ commit(struct keeper *k, struct wire_reader *r, int fd, struct error *e)
 
 /* Until the copy has gone; what it says last is what went wrong. */
 static enum rc
-serve(struct keeper *k, int fd, struct error *e)
+serve(struct keeper *k, const struct process_half *half, struct mono deadline, struct error *e)
 {
     CLEANUP(buffer_free) struct buffer bytes = BUFFER_INIT(PACKET_MAX);
     struct error gone = ERROR_INIT;
-    while (receive_packet(fd, &bytes, &gone) == RC_OK) {
+    for (int fd = half->fd;;) {
+        TRY(process_half_await(half, deadline, e));
+        if (receive_packet(fd, &bytes, &gone) != RC_OK)
+            break;
         struct wire_reader r = wire_reader_of(buffer_span(&bytes));
         uint8_t type = wire_u8(&r);
         if (type == PROVE)
@@ -318,10 +322,12 @@ converse(struct keeper *k, struct process_half *half, struct error *e)
 {
     struct error why = ERROR_INIT;
     int code = 0;
+    const struct mono deadline =
+        clock_after_ms(clock_mono(), LIMIT_ENROLMENT_SECONDS * INT64_C(1000));
     enum rc rc = start(k, half->fd, e);
     if (rc == RC_OK)
-        rc = serve(k, half->fd, e);
-    enum rc ended = process_half_finish(half, &code, &why);
+        rc = serve(k, half, deadline, e);
+    enum rc ended = process_half_finish(half, rc == RC_OK ? deadline : clock_mono(), &code, &why);
     if (rc == RC_OK && ended != RC_OK)
         *e = why;
     if (rc != RC_OK || ended != RC_OK)
@@ -351,6 +357,12 @@ enrolment_run(struct enrolment *n, const struct token *token, struct error *e)
         rc = converse(&k, &n->half, e);
     if (rc == RC_OK)
         rc = remove_old(n->settings, e);
+    else if (k.committed)
+        (void)error_context(
+            e,
+            "this host's new keys count already, but its certificate is not kept: get "
+            "another token with 'koffer agent add --replace %s' and enrol anew",
+            token->identity.name);
     secrets_clear(&k.secrets);
     return rc;
 }
@@ -361,5 +373,5 @@ enrolment_close(struct enrolment *n)
     struct error ignored = ERROR_INIT;
     int code;
     if (n->half.pid != 0)
-        (void)process_half_finish(&n->half, &code, &ignored);
+        (void)process_half_finish(&n->half, clock_mono(), &code, &ignored);
 }

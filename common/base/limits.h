@@ -45,6 +45,9 @@
 /* Names of hosts, sources, operators (text_check_name). */
 #define LIMIT_LABEL 64u
 
+/* A whole enrolment, from the token to the certificate: some seconds, even over a slow line. */
+#define LIMIT_ENROLMENT_SECONDS 120u
+
 /* stderr of a child process that goes into a report (H1: the last 64 KiB). */
 #define LIMIT_CHILD_STDERR (64u * 1024)
 

@@ -2,8 +2,9 @@
  * process_half.h -- a copy of ourselves that will give up its rights, joined to us by packets.
  *
  *     TRY(process_half_start(run, ctx, &half, e));       // run(ctx, fd) in the copy; what it returns is its exit code
+ *     TRY(process_half_await(&half, deadline, e));       // RC_TIMEOUT; else there is a packet, or the channel is closed
  *     ... talk over half.fd (SOCK_SEQPACKET) ...
- *     TRY(process_half_finish(&half, &code, e));         // closes the channel, waits
+ *     TRY(process_half_finish(&half, deadline, &code, e));   // closes the channel, waits; after the deadline it kills
  *
  * For the one conversation that a command of root has with a stranger (enrolment): the copy drops its rights before the first
  * foreign byte.  Call it while there is one thread only.  When we end, the copy finds its channel closed.
@@ -15,6 +16,7 @@
 
 #include <sys/types.h>
 
+#include "common/base/clock.h"
 #include "common/base/error.h"
 
 struct process_half {
@@ -24,7 +26,9 @@ struct process_half {
 
 enum rc process_half_start(int (*run)(void *ctx, int fd), void *ctx, struct process_half *out,
                            struct error *e);
-/* RC_IO when a signal ended it. */
-enum rc process_half_finish(struct process_half *half, int *code, struct error *e);
+enum rc process_half_await(const struct process_half *half, struct mono deadline, struct error *e);
+/* RC_TIMEOUT when we had to kill it, RC_IO when another signal ended it; in any case it is gone. */
+enum rc
+process_half_finish(struct process_half *half, struct mono deadline, int *code, struct error *e);
 
 #endif

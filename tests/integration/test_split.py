@@ -453,3 +453,19 @@ def test_the_copy_that_enrols_knows_no_secret(pair):
     assert program.returncode == 0, out
     pair.kill(["priv", "agent"])
     pair.start()
+
+
+def test_an_enrolment_that_failed_late_says_so(pair):
+    """The network side cannot keep its certificate when root's half has kept its keys already."""
+    pair.kill(["priv", "agent"])
+    token = pair.json("agent", "add", "host", "--replace")["token"]
+    paper = pair.base / "agent/agent.pem"
+    paper.unlink()
+    (paper / "in the way").mkdir(parents=True)
+    failed = pair.run("koffer-agent", "enroll", "--config", f"{pair.base}/agent.conf", input=token + "\n", check=False)
+    assert failed.returncode != 0 and "koffer agent add --replace host" in failed.stdout, failed.stdout
+    (paper / "in the way").rmdir()
+    paper.rmdir()
+    token = pair.json("agent", "add", "host", "--replace")["token"]
+    pair.run("koffer-agent", "enroll", "--config", f"{pair.base}/agent.conf", input=token + "\n")
+    pair.start()

@@ -2,6 +2,7 @@
 #include "common/sys/process_half.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -49,7 +50,7 @@ be_on_a_terminal(const char *terminal)
         if (dup2(fd, standard) < 0)
             return -1;
     if (process_half_start(look_for_terminal, NULL, &half, &e) != RC_OK ||
-        process_half_finish(&half, &code, &e) != RC_OK)
+        process_half_finish(&half, clock_after_ms(clock_mono(), 20000), &code, &e) != RC_OK)
         return -1;
     return code;
 }
@@ -73,11 +74,38 @@ the_copy_has_no_terminal(void **state)
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+/* Hostile: says nothing, and does not end when its channel is closed. */
+static int
+sit_there(void *ctx, int fd)
+{
+    (void)ctx;
+    (void)fd;
+    for (;;)
+        (void)pause();
+}
+
+static void
+a_copy_that_sits_there_is_killed(void **state)
+{
+    (void)state;
+    struct error e = ERROR_INIT;
+    struct process_half half;
+    int code = 0;
+    CHECK_OK(process_half_start(sit_there, NULL, &half, &e), &e);
+    pid_t pid = half.pid;
+    (void)alarm(20); /* without a deadline we would wait for ever */
+    CHECK_RC(process_half_await(&half, clock_after_ms(clock_mono(), 20), &e), RC_TIMEOUT);
+    CHECK_RC(process_half_finish(&half, clock_after_ms(clock_mono(), 20), &code, &e), RC_TIMEOUT);
+    (void)alarm(0);
+    assert_int_equal(kill(pid, 0), -1);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_copy_has_no_terminal),
+        cmocka_unit_test(a_copy_that_sits_there_is_killed),
     };
     return cmocka_run_group_tests_name("process_half", tests, NULL, NULL);
 }
