@@ -7,11 +7,13 @@ import os
 import pathlib
 import pwd
 import random
+import resource
 import signal
 import socket
 import stat
 import subprocess
 import tempfile
+import time
 
 import network_side as n
 import pytest
@@ -167,6 +169,20 @@ def test_packets_too_large_and_descriptors_are_refused(alone):
             with pytest.raises(n.Closed):
                 side.until(n.READY)
     wait_until(lambda: len(descriptors(alone.priv.pid)) <= before, 5, "descriptors closed")
+
+
+def test_without_free_descriptors_it_rests_between_tries(alone):
+    pid, log = alone.priv.pid, alone.log("koffer-priv")
+    before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    used = {int(fd) for fd in os.listdir(f"/proc/{pid}/fd")}
+    told = log.read_text().count("accept the network side")
+    begin = time.monotonic()
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (min(set(range(len(used) + 1)) - used), before[1]))
+    with NetworkSide(socket_of(alone)) as side:
+        tries = wait_until(lambda: max(0, log.read_text().count("accept the network side") - told - 2), 20, "three tries") + 2
+        assert tries <= 2 + (time.monotonic() - begin) / 0.5
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+        side.greet()
 
 
 def test_only_one_at_a_time(alone):

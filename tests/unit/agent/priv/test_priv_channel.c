@@ -12,7 +12,7 @@
 #include "common/base/clock.h"
 #include "tests/support/check.h"
 
-enum { OURS, THEIRS };
+enum { OURS, THEIRS, PASS_RIGHTS = 83 /* SO_PASSRIGHTS, Linux 6.16 */ };
 
 static size_t
 open_descriptors(void)
@@ -89,6 +89,32 @@ job_takes_no_descriptor(void **state)
     assert_int_equal(send_with(ends[THEIRS], PRIV_PIPE_HEADER, &null, 1), PRIV_PIPE_HEADER);
     CHECK_RC(priv_pipe_read(ends[OURS], NULL, &type, &payload, &e), RC_PROTOCOL);
     assert_int_equal(open_descriptors(), before);
+    (void)close(ends[OURS]);
+    (void)close(ends[THEIRS]);
+    (void)close(null);
+}
+
+/* Where the kernel can, it refuses at the sender: nothing is left to be closed. */
+static void
+kernel_refuses_what_is_sent_to_a_job(void **state)
+{
+    struct error e = ERROR_INIT;
+    CLEANUP(buffer_free) struct buffer payload = BUFFER_INIT(100);
+    enum priv_pipe_type type;
+    int ends[2], null = open("/dev/null", O_RDONLY | O_CLOEXEC), value = 1;
+    socklen_t size = sizeof value;
+    (void)state;
+    CHECK_OK(priv_pipe_open(ends, &e), &e);
+    bool able = getsockopt(ends[OURS], SOL_SOCKET, PASS_RIGHTS, &value, &size) == 0;
+    ssize_t sent = send_with(ends[THEIRS], PRIV_PIPE_HEADER, &null, 1);
+    if (able) {
+        assert_int_equal(value, 0);
+        assert_int_equal(sent, -1);
+    } else {
+        assert_int_equal(sent, PRIV_PIPE_HEADER);
+        CHECK_RC(priv_pipe_read(ends[OURS], NULL, &type, &payload, &e), RC_PROTOCOL);
+    }
+    assert_int_equal(send_with(ends[OURS], PRIV_PIPE_HEADER, &null, 1), PRIV_PIPE_HEADER);
     (void)close(ends[OURS]);
     (void)close(ends[THEIRS]);
     (void)close(null);
@@ -181,6 +207,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_packet_leaves_a_descriptor_behind),
         cmocka_unit_test(job_takes_no_descriptor),
+        cmocka_unit_test(kernel_refuses_what_is_sent_to_a_job),
         cmocka_unit_test(socket_that_lingers_holds_nobody_up),
         cmocka_unit_test(peer_that_refuses_to_read_is_gone_at_once),
         cmocka_unit_test(last_words_of_who_goes_are_heard),
