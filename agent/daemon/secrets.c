@@ -3,8 +3,11 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "common/base/text.h"
+#include "common/sys/beneath.h"
 #include "common/sys/file.h"
 
 enum { PATH_SIZE = 4096, TEXT_MAX = 65536 };
@@ -52,13 +55,11 @@ take_line(const char *key, const char *value, struct note *out)
 }
 
 static enum rc
-read_note(const char *path, struct note *out, struct error *e)
+take_note(struct span bytes, struct note *out, struct error *e)
 {
-    CLEANUP(buffer_free) struct buffer bytes = BUFFER_INIT(TEXT_MAX);
-    TRY(file_read(AT_FDCWD, path, &bytes, e));
     CLEANUP(own_freep) char *text = strndup((const char *)bytes.data, bytes.len);
     if (text == NULL)
-        return error_set(e, RC_NO_MEMORY, "%s", path);
+        return error_set(e, RC_NO_MEMORY, "what enrolment told");
     char *rest = text;
     for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
         char *value = strchr(line, ' ');
@@ -68,6 +69,68 @@ read_note(const char *path, struct note *out, struct error *e)
         take_line(line, value, out);
     }
     return RC_OK;
+}
+
+static enum rc
+read_note(const char *path, struct note *out, struct error *e)
+{
+    CLEANUP(buffer_free) struct buffer bytes = BUFFER_INIT(TEXT_MAX);
+    TRY(file_read(AT_FDCWD, path, &bytes, e));
+    return take_note(buffer_span(&bytes), out, e);
+}
+
+/* ---- files in a directory that may be another user's: no link is followed, and no FIFO waited for */
+
+static enum rc
+read_beneath(int folder, const char *path, struct buffer *out, struct stat *about, struct error *e)
+{
+    CLEANUP(own_closep) int fd = -1;
+    size_t got = 0;
+    TRY(beneath_open(folder, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, &fd, e));
+    if (fstat(fd, about) != 0)
+        return error_errno(e, "stat '%s'", path);
+    if (!S_ISREG(about->st_mode))
+        return error_set(e, RC_INVALID, "'%s' is not a regular file", path);
+    TRY(buffer_reserve(out, TEXT_MAX, e));
+    TRY(file_read_at(fd, 0, out->data, TEXT_MAX, &got, e));
+    out->len = got;
+    return RC_OK;
+}
+
+static enum rc
+read_note_beneath(int folder, const char *path, struct note *out, struct error *e)
+{
+    CLEANUP(buffer_free) struct buffer bytes = BUFFER_INIT(TEXT_MAX);
+    struct stat about;
+    TRY(read_beneath(folder, path, &bytes, &about, e));
+    return take_note(buffer_span(&bytes), out, e);
+}
+
+static void
+wipe(struct buffer *b)
+{
+    if (b->data != NULL)
+        keys_wipe(b->data, b->capacity);
+    buffer_free(b);
+}
+
+/* Ours, and nobody else's to read: a secret that the network side has put there is none. */
+static enum rc
+read_secret_beneath(int folder, const char *path, struct id *out, struct error *e)
+{
+    CLEANUP(wipe) struct buffer bytes = BUFFER_INIT(TEXT_MAX);
+    char digits[2 * ID_SIZE + 1] = "";
+    struct stat about;
+    TRY(read_beneath(folder, path, &bytes, &about, e));
+    if (about.st_uid != geteuid() || (about.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+        return error_set(e, RC_DENIED, "secret '%s' is not ours alone", path);
+    size_t len = bytes.len == sizeof digits && bytes.data[sizeof digits - 1] == '\n' ? bytes.len - 1
+                                                                                     : bytes.len;
+    if (len == sizeof digits - 1)
+        memcpy(digits, bytes.data, len);
+    bool good = take_hex(digits, out->bytes, ID_SIZE);
+    keys_wipe(digits, sizeof digits);
+    return good ? RC_OK : error_set(e, RC_INVALID, "secret '%s' is none", path);
 }
 
 /* ---- make */
@@ -93,21 +156,22 @@ make_keys(const struct settings *s, struct secrets *out, struct error *e)
     return keys_write_file(out->receiving, in(s->private, "keys.new/receiving.key", path), e);
 }
 
-/* Here, or where an agent of one process kept it. */
+/* Here (in keys.old when a crash came between the two renames of secrets_commit), or where an agent of one process kept it. */
 static bool
 find_domain(const struct settings *s, struct blob_domain *out)
 {
     const struct {
-        const char *folder, *note;
-    } places[] = {{s->private, "host"}, {s->state, "controller"}};
+        const char *folder, *note, *secret;
+    } places[] = {{s->private, "host", "keys/domain"},
+                  {s->private, "host", "keys.old/domain"},
+                  {s->state, "controller", "keys/domain"}};
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         struct error ignored = ERROR_INIT;
-        char path[PATH_SIZE];
         CLEANUP(clear_note) struct note n = {.host = NULL};
-        if (read_note(in(places[i].folder, places[i].note, path), &n, &ignored) != RC_OK ||
-            !n.has_domain ||
-            keys_read_secret(in(places[i].folder, "keys/domain", path), &out->secret, &ignored) !=
-                RC_OK)
+        CLEANUP(own_closep) int folder = -1;
+        if (file_open_directory(AT_FDCWD, places[i].folder, &folder, &ignored) != RC_OK ||
+            read_note_beneath(folder, places[i].note, &n, &ignored) != RC_OK || !n.has_domain ||
+            read_secret_beneath(folder, places[i].secret, &out->secret, &ignored) != RC_OK)
             continue;
         memcpy(out->id, n.domain, BLOB_DOMAIN_SIZE);
         return true;
@@ -161,7 +225,7 @@ secrets_commit(const struct settings *s, const struct secrets *secrets, struct e
     char from[PATH_SIZE], to[PATH_SIZE];
     bool exists;
     TRY(file_exists(AT_FDCWD, in(s->private, "keys", to), &exists, e));
-    if (exists) {
+    if (exists) { /* then keys.old is older, and its domain is in keys too */
         TRY(file_remove_tree(AT_FDCWD, in(s->private, "keys.old", from), e));
         TRY(file_publish(AT_FDCWD, to, AT_FDCWD, from, e));
     }

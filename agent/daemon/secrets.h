@@ -8,7 +8,9 @@
  *     memory/<source>     of the last committed capture (docs/formats/memory.md)
  *     receipt             the host's last committed record
  *
- * Enrolling again makes new keys and keeps the domain: deduplication goes on.
+ * Enrolling again makes new keys and keeps the domain: deduplication goes on.  It is looked for in keys, in keys.old (a crash in
+ * secrets_commit), and where an agent of one process kept it; that directory may be the network side's, so no link is followed
+ * there, and only a file of our own, closed to others, is believed.
  *
  *     TRY(secrets_make(s, &secrets, e));              // in keys.new; what was there before stays untouched
  *     TRY(secrets_commit(s, &secrets, e));            // `host` last: with it, and only then, they count

@@ -485,3 +485,55 @@ def test_an_enrolment_that_failed_late_says_so(pair):
     token = pair.json("agent", "add", "host", "--replace")["token"]
     pair.run("koffer-agent", "enroll", "--config", f"{pair.base}/agent.conf", input=token + "\n")
     pair.start()
+
+
+def enroll_anew(pair):
+    token = pair.json("agent", "add", "host", "--replace")["token"]
+    pair.run("koffer-agent", "enroll", "--config", f"{pair.base}/agent.conf", input=token + "\n", timeout=30)
+
+
+def test_a_crash_between_the_renames_of_an_enrolment_keeps_the_domain(pair):
+    pair.kill(["priv", "agent"])
+    keys = pair.base / "priv/keys"
+    domain = (keys / "domain").read_text()
+    keys.rename(pair.base / "priv/keys.old")
+    enroll_anew(pair)
+    assert (keys / "domain").read_text() == domain and not (pair.base / "priv/keys.old").exists()
+    pair.start()
+
+
+@pytest.mark.parametrize("bait", ["link", "link to the directory", "own file", "fifo"])
+def test_the_network_side_chooses_no_domain(pair, bait):
+    """What it puts where an agent of one process kept its domain."""
+    pair.kill(["priv", "agent"])
+    state, planted = pair.base / "agent", "ab" * 32 + "\n"
+    for name in ("host", "keys/domain"):
+        (pair.base / "priv" / name).unlink()
+    elsewhere = pair.base / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "domain").write_text(planted)
+    (elsewhere / "domain").chmod(0o600)
+    (state / "controller").unlink()
+    (state / "controller").write_text(f"domain {'cd' * 16}\n")
+    if bait == "link":
+        (state / "keys/domain").symlink_to(elsewhere / "domain")
+    elif bait == "link to the directory":
+        (state / "keys").rename(state / "keys.aside")
+        (state / "keys").symlink_to(elsewhere)
+    elif bait == "own file":
+        (state / "keys/domain").write_text(planted)
+        (state / "keys/domain").chmod(0o600)
+        os.chown(state / "keys/domain", pwd.getpwnam(NOBODY).pw_uid, -1)
+    else:
+        (state / "controller").unlink()
+        os.mkfifo(state / "controller")
+    token = pair.json("agent", "add", "host", "--replace")["token"]
+    done = pair.run("koffer-agent", "enroll", "--config", f"{pair.base}/agent.conf", input=token + "\n", timeout=30, check=False)
+    assert (done.returncode != 0) == (bait == "link to the directory"), done.stdout
+    for keys in ("keys", "keys.new"):
+        domain = pair.base / "priv" / keys / "domain"
+        assert not domain.exists() or domain.read_text() != planted
+    if done.returncode != 0:
+        (state / "keys").unlink()
+        enroll_anew(pair)
+    pair.start()
