@@ -2,12 +2,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/daemon/secrets.h"
@@ -56,10 +58,37 @@ parse(int argc, char *argv[], struct options *o)
 
 /* ---- run */
 
+struct context {
+    int signals;
+    const char *private;
+    struct stat host; /* of the file that enrolling replaces, as it was before we read our keys */
+};
+
+static enum rc
+look_at_host(const char *private, struct stat *out, struct error *e)
+{
+    char path[PATH_MAX];
+    (void)snprintf(path, sizeof path, "%s/host", private);
+    return stat(path, out) == 0 ? RC_OK : error_errno(e, "stat '%s'", path);
+}
+
+/* With the keys of an earlier enrolment nothing is signed: nobody would believe it. */
+static enum rc
+check_enrolment(void *ctx, struct error *e)
+{
+    const struct context *c = ctx;
+    struct stat now;
+    TRY(look_at_host(c->private, &now, e));
+    if (now.st_ino == c->host.st_ino && now.st_mtim.tv_sec == c->host.st_mtim.tv_sec &&
+        now.st_mtim.tv_nsec == c->host.st_mtim.tv_nsec)
+        return RC_OK;
+    return error_set(e, RC_DENIED, "this host was enrolled anew: start koffer-priv again");
+}
+
 static bool
 stopping(void *ctx)
 {
-    const int *signals = ctx;
+    const int *signals = &((const struct context *)ctx)->signals;
     struct signalfd_siginfo info;
     while (read(*signals, &info, sizeof info) == (ssize_t)sizeof info)
         if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
@@ -115,13 +144,14 @@ unlinkp(const char **path)
 
 static enum rc
 serve(const struct settings *s, const struct config *config, const struct secrets *secrets,
-      const struct privilege_account *peer, struct error *e)
+      const struct privilege_account *peer, struct context *context, struct error *e)
 {
     CLEANUP(own_closep) int signals = -1;
     CLEANUP(own_closep) int listener = -1;
     CLEANUP(unlinkp) const char *socket = NULL;
     TRY(open_signals(&signals, e));
     TRY(open_listener(s, peer, &listener, &socket, e));
+    context->signals = signals;
     const struct priv_server_options options = {
         .jobs =
             {
@@ -146,7 +176,8 @@ serve(const struct settings *s, const struct config *config, const struct secret
         .peer = peer->uid,
         .stop = signals,
         .stopping = stopping,
-        .ctx = &signals,
+        .check = check_enrolment,
+        .ctx = context,
     };
     return priv_server_run(&options, e);
 }
@@ -172,11 +203,14 @@ run(const char *path, struct error *e)
     TRY(settings_read(path, &config, &settings, e));
     TRY(settings_check_sources(config, e));
     TRY(find_peer(&settings, &peer, e));
+    struct context context = {.signals = -1, .private = settings.private};
+    struct error missing = ERROR_INIT; /* secrets_load says it better */
+    (void)!look_at_host(settings.private, &context.host, &missing);
     TRY(secrets_load(&settings, &secrets, e));
     TRY(be_the_only_one(&settings, &lock, e));
     log_info("koffer-priv starts", LOG_TEXT("name", secrets.host),
              LOG_TEXT("version", KOFFER_VERSION));
-    TRY(serve(&settings, config, &secrets, &peer, e));
+    TRY(serve(&settings, config, &secrets, &peer, &context, e));
     log_info("koffer-priv stops");
     return RC_OK;
 }

@@ -168,7 +168,9 @@ on_order(struct priv_server *s, const struct priv_message *m, struct error *e)
     struct priv_message *reply = priv_server_message(s, PRIV_ANSWER);
     struct priv_answer *a = &reply->is.answer;
     a->job = m->is.order.job;
-    a->rc = job_submit(s->board, &m->is.order, &why);
+    a->rc = s->options->check(s->options->ctx, &why);
+    if (a->rc == RC_OK)
+        a->rc = job_submit(s->board, &m->is.order, &why);
     if (a->rc != RC_OK) {
         (void)snprintf(a->text, sizeof a->text, "%s", why.text);
         log_error(&why, "order refused", LOG_U64("job", a->job));

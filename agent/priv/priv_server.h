@@ -31,6 +31,8 @@ struct priv_server_options {
     uid_t peer;              /* of the network side */
     int stop;                /* readable: look whether to end */
     bool (*stopping)(void *ctx);
+    /* Before each order: why none may be taken any more, with the remedy; else RC_OK. */
+    enum rc (*check)(void *ctx, struct error *e);
     void *ctx;
 };
 

@@ -537,3 +537,16 @@ def test_the_network_side_chooses_no_domain(pair, bait):
         (state / "keys").unlink()
         enroll_anew(pair)
     pair.start()
+
+
+def test_a_koffer_priv_of_an_earlier_enrolment_says_so(pair):
+    """It goes on running while the host is enrolled anew: its signature would be of an unknown key."""
+    enroll_anew(pair)
+    pair.kill(["agent"])
+    with NetworkSide(socket_of(pair)) as side:
+        side.greet()
+        code, why = side.answer(n.order(1, n.CHECK, "data"))
+        assert code == RC_DENIED and "start koffer-priv again" in str(why)
+    pair.kill(["priv"])
+    pair.start()
+    pair.run("koffer", "cycle", "start", "--wait")
