@@ -135,13 +135,14 @@ tls_watch_add(struct tls_watched *w, nng_stream *stream, bool server)
 void
 tls_watch_remove(struct tls_watched *w)
 {
-    if (w->next == NULL)
-        return;
+    /* Also to look: nng's reaper may be here while a neighbour in the list changes. */
     monitor_lock(&list_monitor);
-    w->previous->next = w->next;
-    w->next->previous = w->previous;
-    monitor_unlock(&list_monitor);
+    if (w->next != NULL) {
+        w->previous->next = w->next;
+        w->next->previous = w->previous;
+    }
     w->next = w->previous = NULL;
+    monitor_unlock(&list_monitor);
 }
 
 void
