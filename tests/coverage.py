@@ -27,8 +27,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build" / "coverage"
 # What carries trust, and the least of its lines that tests run, in percent: what was measured, less one.
 FLOORS = {
-    "common": 92,
-    "proto": 92,
+    "common": 91,
+    "proto": 90,
     "controller/vault": 93,
     "agent/job": 94,
     "controller/authority": 98,
