@@ -100,12 +100,16 @@ acceptor_close(struct acceptor *a)
 {
     if (a == NULL)
         return;
+    /*
+     * First the listener: nng 1.5.2's TLS accept is cancelled into nothing when that comes between
+     * its own registration and the start of the TCP accept below it, and stop would wait for ever.
+     */
+    if (a->listener != NULL)
+        nng_stream_listener_close(a->listener);
     if (a->accept != NULL)
         nng_aio_stop(a->accept); /* a stopped operation cannot be started again by on_pause */
     if (a->pause != NULL)
         nng_aio_stop(a->pause);
-    if (a->listener != NULL)
-        nng_stream_listener_close(a->listener);
     nng_aio_free(a->accept);
     nng_aio_free(a->pause);
     nng_stream_listener_free(a->listener);
