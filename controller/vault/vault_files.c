@@ -12,7 +12,8 @@ enum { FILES_KEPT = 32 };
 
 struct kept {
     int fd; /* -1: free slot */
-    uint32_t number;
+    uint32_t number; /* 0: lent no more */
+    struct id name;
     unsigned lent;
     uint64_t used; /* turn of the last use */
 };
@@ -112,7 +113,7 @@ vault_files_borrow(struct vault_files *files, uint32_t number, const struct id *
     int slot = slot_to_fill(files);
     if (slot >= 0) {
         own_closep(&files->kept[slot].fd);
-        files->kept[slot] = (struct kept){.fd = fd, .number = number};
+        files->kept[slot] = (struct kept){.fd = fd, .number = number, .name = *name};
         lend(files, slot, out);
     } else {
         *out = (struct vault_files_lent){.fd = fd, .slot = -1};
@@ -130,5 +131,16 @@ vault_files_return(struct vault_files *files, const struct vault_files_lent *len
     }
     (void)pthread_mutex_lock(&files->lock);
     files->kept[lent->slot].lent--;
+    (void)pthread_mutex_unlock(&files->lock);
+}
+
+void
+vault_files_forget(struct vault_files *files, const struct id *name)
+{
+    (void)pthread_mutex_lock(&files->lock);
+    for (int i = 0; i < FILES_KEPT; i++) {
+        if (files->kept[i].fd >= 0 && id_equal(&files->kept[i].name, name))
+            files->kept[i].number = 0;
+    }
     (void)pthread_mutex_unlock(&files->lock);
 }

@@ -31,5 +31,7 @@ bool vault_files_try(struct vault_files *files, uint32_t number, struct vault_fi
 enum rc vault_files_borrow(struct vault_files *files, uint32_t number, const struct id *name,
                            struct vault_files_lent *out, struct error *e);
 void vault_files_return(struct vault_files *files, const struct vault_files_lent *lent);
+/* Its file was written again under the same name: what is open is the old one, which is lent no more. */
+void vault_files_forget(struct vault_files *files, const struct id *name);
 
 #endif

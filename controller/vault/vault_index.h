@@ -37,8 +37,9 @@ DEFINE_FREEP(vault_index)
 uint64_t vault_index_epoch(const struct vault_index *index);
 
 /*
- * All of a pack or nothing.  A known pack changes nothing; a blob known already keeps its old place, and the
- * new one is noted as a copy, unless it is doubted: then the new place counts and the doubt is over.
+ * All of a pack or nothing.  A blob known already keeps its old place, and the new one is noted as a copy, unless
+ * it is doubted: then the new place counts and the doubt is over.  A known pack keeps its number: it was written
+ * again, and ends the doubts about its blobs.
  */
 enum rc vault_index_add(struct vault_index *index, const struct id *pack, uint64_t size,
                         const struct pack_place *places, size_t count, struct error *e);

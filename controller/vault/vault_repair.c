@@ -104,6 +104,7 @@ finish_pack(struct vault *v, struct patient *p, struct pack_writer *w, struct er
         return rc;
     }
     vault_note_pack(v, &name);
+    vault_files_forget(v->files, &name);
     TRY(pack_reader_open(v->dir, &name, &again, e));
     TRY(pack_reader_check(again, &name, e));
     TRY(vault_index_add(v->index, &name, pack_reader_size(again), pack_reader_places(again),
@@ -267,13 +268,14 @@ mend(struct repair *r, const struct id *name, const char *why, struct error *e)
     struct vault *v = r->vault;
 
     (void)snprintf(p.why, sizeof p.why, "%s", why);
+    (void)pack_format_path(name, path);
     /* Nobody who looks at packs and index side by side sees the one without the other. */
     (void)pthread_rwlock_wrlock(&v->survey);
     (void)pthread_rwlock_wrlock(&v->publishing);
     enum rc rc = treat(r, &p, e);
     (void)pthread_rwlock_unlock(&v->publishing);
     (void)pthread_rwlock_unlock(&v->survey);
-    TRY_IN(rc, e, "repair '%s'", pack_format_path(name, path));
+    TRY_IN(rc, e, "repair '%s'", path);
     r->counts.damaged++;
     r->counts.saved += p.saved;
     r->counts.lost += p.lost;

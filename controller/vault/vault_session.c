@@ -86,6 +86,7 @@ publish(struct vault_session *s, struct pack_writer *w, struct error *e)
         return rc;
     }
     vault_note_pack(v, &name);
+    vault_files_forget(v->files, &name);
     rc = vault_index_add(v->index, &name, pack_writer_size(w), pack_writer_places(w),
                          pack_writer_count(w), e);
     /* Without room the index is as it was, and the pack is found at the next start. */

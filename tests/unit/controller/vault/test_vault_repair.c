@@ -193,6 +193,7 @@ a_damaged_pack_goes_aside_and_what_is_whole_in_it_stays(void **state)
     assert_int_equal(n.lost, 1);
     assert_non_null(strstr(w->said, "is lost"));
     assert_non_null(strstr(w->said, "quarantine/"));
+    assert_non_null(strstr(w->said, strstr(path, "packs/")));
     assert_int_equal(vault_kit_count(w->path, "quarantine"), 1);
     assert_int_not_equal(stat(path, &st), 0);
     for (int turn = 0; turn < 2; turn++) {
@@ -249,6 +250,32 @@ a_pack_with_a_damaged_tail_is_made_whole_under_its_own_name(void **state)
     reopen(w);
     (void)verify(w);
     assert_string_equal(w->said, "");
+}
+
+/* The same blobs in the same order are the same pack; somebody's hard link keeps the damaged file alive. */
+static void
+a_pack_stored_again_is_read_from_its_new_file(void **state)
+{
+    struct world *w = *state;
+    struct error e = ERROR_INIT;
+    char path[PATH_SIZE], link_path[PATH_SIZE + 8];
+    struct id alone;
+
+    for (int turn = 0; turn < 2; turn++) {
+        CLEANUP(vault_session_freep) struct vault_session *s = NULL;
+        CHECK_OK(vault_session_begin(w->vault, &s, &e), &e);
+        alone = put(w, s, 900, NULL, 0);
+        CHECK_OK(vault_session_flush(s, &e), &e);
+        if (turn == 1)
+            break;
+        damage(w, &alone);
+        (void)place_of(w, &alone, path);
+        (void)snprintf(link_path, sizeof link_path, "%s.kept", path);
+        assert_int_equal(link(path, link_path), 0);
+        assert_false(can_be_read(w, &alone));
+    }
+    assert_true(can_be_read(w, &alone));
+    assert_int_equal(unlink(link_path), 0);
 }
 
 static void
@@ -354,6 +381,7 @@ main(void)
         IN_A_WORLD(a_whole_vault_is_left_as_it_is),
         IN_A_WORLD(a_damaged_pack_goes_aside_and_what_is_whole_in_it_stays),
         IN_A_WORLD(what_was_lost_is_stored_again_by_the_next_capture),
+        IN_A_WORLD(a_pack_stored_again_is_read_from_its_new_file),
         IN_A_WORLD(a_pack_with_a_damaged_tail_is_made_whole_under_its_own_name),
         IN_A_WORLD(what_another_pack_holds_whole_is_not_lost),
         IN_A_WORLD(nothing_in_quarantine_is_ever_replaced),
