@@ -62,14 +62,26 @@ struct pool {
     uint32_t reach[BLOBS]; /* itself and all below, a bit each */
 };
 
+struct order {
+    unsigned blobs[BLOBS], count;
+};
+
+/* What one file holds: the same blobs in the same order are the same file again. */
+struct packed {
+    struct order order;
+    struct id name;
+    bool damaged[BLOBS],
+        known[BLOBS]; /* known: the index has it as the place of the blob, or as a copy */
+};
+
 struct model {
     bool durable[BLOBS], doubted[BLOBS];
-    bool damaged[BLOBS];                 /* at the place that the index knows */
-    bool unsure[BLOBS];                  /* damaged, and an opening may have found out */
-    unsigned copies[BLOBS], good[BLOBS]; /* in packs */
+    bool unsure[BLOBS];    /* damaged, and an opening may have found out */
+    unsigned place[BLOBS]; /* a pack */
+    struct packed packs[STEPS];
+    unsigned pack_count;
     bool open[SESSIONS];
-    uint32_t pending[SESSIONS]; /* a bit each */
-    bool any_damage;
+    struct order pending[SESSIONS];
     uint64_t fulls;
 };
 
@@ -135,6 +147,104 @@ must(struct life *l, const struct error *e, const char *what, enum rc rc)
     return false;
 }
 
+/* ---- what the model knows of packs */
+
+static bool
+holds(const struct order *o, unsigned blob)
+{
+    for (unsigned i = 0; i < o->count; i++) {
+        if (o->blobs[i] == blob)
+            return true;
+    }
+    return false;
+}
+
+static bool
+is_damaged(const struct model *m, unsigned blob)
+{
+    return m->durable[blob] && m->packs[m->place[blob]].damaged[blob];
+}
+
+/* The first other pack in which the index would find the blob whole; pack_count: none. */
+static unsigned
+good_copy(const struct model *m, unsigned blob)
+{
+    for (unsigned i = 0; i < m->pack_count; i++) {
+        const struct packed *p = &m->packs[i];
+        if (i != m->place[blob] && p->known[blob] && !p->damaged[blob])
+            return i;
+    }
+    return m->pack_count;
+}
+
+static bool
+is_lost(const struct model *m, unsigned blob)
+{
+    return is_damaged(m, blob) && good_copy(m, blob) == m->pack_count;
+}
+
+static void
+move(struct model *m, unsigned blob, unsigned to)
+{
+    if (m->durable[blob] && m->place[blob] != to)
+        m->packs[m->place[blob]].known[blob] = false;
+    m->place[blob] = to;
+    m->packs[to].known[blob] = true;
+    m->doubted[blob] = m->unsure[blob] = false;
+}
+
+struct search {
+    const struct model *m;
+    struct id name; /* the newest that the model has not */
+    uint32_t number;
+};
+
+static enum rc
+newest_unknown(void *ctx, const struct id *name, uint32_t number, struct error *e)
+{
+    struct search *s = ctx;
+    (void)e;
+    for (unsigned i = 0; i < s->m->pack_count; i++) {
+        if (id_equal(&s->m->packs[i].name, name))
+            return RC_OK;
+    }
+    if (number >= s->number)
+        *s = (struct search){.m = s->m, .name = *name, .number = number};
+    return RC_OK;
+}
+
+/* Which copy a reader met and moved to depends on what it read: ask where blobs are now. */
+static bool
+learn_places(struct life *l)
+{
+    struct error e = ERROR_INIT;
+    struct model *m = &l->m;
+    for (unsigned i = 0; i < BLOBS; i++) {
+        struct pack_place place;
+        struct id name;
+        uint32_t number;
+        bool found, doubted = m->doubted[i], unsure = m->unsure[i];
+        if (!m->durable[i])
+            continue;
+        if (!must(l, &e, "find",
+                  vault_index_find(l->vault->index, &l->pool->ids[i], &found, &place, &number, &e)))
+            return false;
+        if (!found)
+            continue;
+        if (!must(l, &e, "pack", vault_index_pack(l->vault->index, number, &name, &e)))
+            return false;
+        for (unsigned k = 0; k < m->pack_count; k++) {
+            if (id_equal(&m->packs[k].name, &name) && k != m->place[i])
+                move(m, i, k);
+        }
+        m->doubted[i] = doubted;
+        m->unsure[i] = unsure;
+    }
+    return true;
+}
+
+/* ---- sessions */
+
 static bool
 begin(struct life *l, const struct step *s)
 {
@@ -142,7 +252,7 @@ begin(struct life *l, const struct step *s)
     if (l->m.open[s->session])
         return true;
     l->m.open[s->session] = true;
-    l->m.pending[s->session] = 0;
+    l->m.pending[s->session].count = 0;
     return must(l, &e, "begin", vault_session_begin(l->vault, &l->sessions[s->session], &e));
 }
 
@@ -151,43 +261,61 @@ put(struct life *l, const struct step *s)
 {
     struct error e = ERROR_INIT;
     struct model *m = &l->m;
-    const uint32_t bit = 1u << s->blob;
+    struct order *pending = &m->pending[s->session];
     bool known = false;
     if (!m->open[s->session])
         return true;
-    bool should = (m->durable[s->blob] && !m->doubted[s->blob]) || (m->pending[s->session] & bit);
+    bool should = (m->durable[s->blob] && !m->doubted[s->blob]) || holds(pending, s->blob);
     if (!must(l, &e, "put",
               vault_session_put(l->sessions[s->session], &l->pool->ids[s->blob],
                                 buffer_span(&l->pool->bytes[s->blob]), &known, &e)))
         return false;
     if (!should)
-        m->pending[s->session] |= bit;
+        pending->blobs[pending->count++] = s->blob;
     return agree(l, &e, "put: known", known, should);
 }
 
-static void
-become_durable(struct model *m, unsigned blob)
+/* The pack of these blobs, new or written again. */
+static unsigned
+pack_of(struct model *m, const struct order *o)
 {
-    if (!m->durable[blob] || m->doubted[blob])
-        m->damaged[blob] = m->unsure[blob] = false; /* the new place counts */
-    m->durable[blob] = true;
-    m->doubted[blob] = false;
-    m->copies[blob]++;
-    m->good[blob]++;
+    unsigned k = 0;
+    while (k < m->pack_count &&
+           (m->packs[k].order.count != o->count ||
+            memcmp(m->packs[k].order.blobs, o->blobs, o->count * sizeof *o->blobs) != 0))
+        k++;
+    if (k == m->pack_count)
+        m->packs[m->pack_count++] = (struct packed){.order = *o};
+    memset(m->packs[k].damaged, 0, sizeof m->packs[k].damaged);
+    return k;
 }
 
 static bool
 flush(struct life *l, const struct step *s)
 {
     struct error e = ERROR_INIT;
-    if (!l->m.open[s->session])
+    struct model *m = &l->m;
+    struct order *pending = &m->pending[s->session];
+    if (!m->open[s->session])
         return true;
-    for (unsigned i = 0; i < BLOBS; i++) {
-        if (l->m.pending[s->session] & 1u << i)
-            become_durable(&l->m, i);
+    if (!must(l, &e, "flush", vault_session_flush(l->sessions[s->session], &e)))
+        return false;
+    if (pending->count == 0)
+        return true;
+    struct search search = {.m = m};
+    if (!must(l, &e, "packs", vault_index_each_pack(l->vault->index, newest_unknown, &search, &e)))
+        return false;
+    const unsigned before = m->pack_count, pack = pack_of(m, pending);
+    if (pack == before)
+        m->packs[pack].name = search.name;
+    for (unsigned i = 0; i < pending->count; i++) {
+        const unsigned blob = pending->blobs[i];
+        if (!m->durable[blob] || m->doubted[blob])
+            move(m, blob, pack);
+        m->durable[blob] = m->packs[pack].known[blob] = true;
     }
-    l->m.pending[s->session] = 0;
-    return must(l, &e, "flush", vault_session_flush(l->sessions[s->session], &e));
+    pending->count = 0;
+    return agree(l, &e, "flush: a new pack", search.number != 0, pack == before);
 }
 
 static bool
@@ -195,7 +323,7 @@ end(struct life *l, const struct step *s)
 {
     vault_session_free(TAKE(l->sessions[s->session]));
     l->m.open[s->session] = false;
-    l->m.pending[s->session] = 0;
+    l->m.pending[s->session].count = 0;
     return true;
 }
 
@@ -215,9 +343,12 @@ get(struct life *l, const struct step *s)
     struct model *m = &l->m;
     const struct buffer *right = &l->pool->bytes[s->blob];
     enum rc rc = vault_get(l->vault, &l->pool->ids[s->blob], &l->bytes, &e);
-    enum rc should = !m->durable[s->blob] ? RC_NOT_FOUND : m->damaged[s->blob] ? RC_CORRUPT : RC_OK;
-    if (should == RC_CORRUPT)
+    const bool damaged = is_damaged(m, s->blob), lost = is_lost(m, s->blob);
+    enum rc should = !m->durable[s->blob] ? RC_NOT_FOUND : lost ? RC_CORRUPT : RC_OK;
+    if (lost)
         m->doubted[s->blob] = true;
+    else if (damaged)
+        move(m, s->blob, good_copy(m, s->blob));
     if (rc == RC_NOT_FOUND && m->unsure[s->blob] && should == RC_CORRUPT)
         return true; /* no longer in the index: it is to be stored again */
     if (rc == should && (rc != RC_OK || (l->bytes.len == right->len &&
@@ -237,20 +368,20 @@ is_complete(struct model *m, const struct pool *p, unsigned root)
     for (unsigned i = 0; i < BLOBS; i++) {
         if ((p->reach[root] & 1u << i) == 0)
             continue;
-        if (!m->durable[i] || m->doubted[i] || (i >= LEAVES && m->damaged[i]))
+        if (!m->durable[i] || m->doubted[i] || (i >= LEAVES && is_lost(m, i)))
             complete = false;
     }
     return complete;
 }
 
-/* Which damaged nodes a walk met depends on its order; ask instead. */
+/* Which damaged blobs, `from` one on, a walk met depends on its order; ask instead. */
 static bool
-learn_doubts(struct life *l)
+learn_doubts(struct life *l, unsigned from)
 {
     struct error e = ERROR_INIT;
-    for (unsigned i = LEAVES; i < BLOBS; i++) {
+    for (unsigned i = from; i < BLOBS; i++) {
         bool known = true;
-        if (!l->m.durable[i] || !l->m.damaged[i] || l->m.doubted[i])
+        if (!is_damaged(&l->m, i) || l->m.doubted[i])
             continue;
         if (!must(l, &e, "has", vault_has(l->vault, &l->pool->ids[i], &known, &e)))
             return false;
@@ -277,7 +408,17 @@ commit(struct life *l, const struct step *s)
         l->kit.sequence = sequence;
         l->kit.last_archive = archive;
     }
-    return agree(l, &e, "commit", rc == RC_OK, should) && learn_doubts(l);
+    return agree(l, &e, "commit", rc == RC_OK, should) && learn_doubts(l, LEAVES) &&
+           learn_places(l);
+}
+
+static bool
+any_damage(const struct model *m)
+{
+    bool any = false;
+    for (unsigned i = 0; i < m->pack_count * BLOBS; i++)
+        any = any || m->packs[i / BLOBS].damaged[i % BLOBS];
+    return any;
 }
 
 static bool
@@ -290,11 +431,12 @@ verify(struct life *l, const struct step *s)
     if (!must(l, &e, "verify", vault_verify(l->vault, &o, &counts, &e)))
         return false;
     for (unsigned i = 0; i < BLOBS; i++) {
-        if (l->m.durable[i] && l->m.good[i] == 0)
+        if (is_lost(&l->m, i))
             l->m.doubted[i] = true;
     }
-    return agree(l, &e, "verify: damage", counts.damaged > 0, l->m.any_damage) &&
-           agree(l, &e, "verify: all fulls", counts.fulls == l->m.fulls, true) && learn_doubts(l);
+    return agree(l, &e, "verify: damage", counts.damaged > 0, any_damage(&l->m)) &&
+           agree(l, &e, "verify: all fulls", counts.fulls == l->m.fulls, true) &&
+           learn_doubts(l, 0) && learn_places(l);
 }
 
 /* One bit, where the index says that the blob lies. */
@@ -307,7 +449,7 @@ damage(struct life *l, const struct step *s)
     struct id pack;
     char name[PACK_PATH_SIZE], path[PATH + PACK_PATH_SIZE];
     bool found = false;
-    if (!l->m.durable[s->blob] || l->m.damaged[s->blob])
+    if (!l->m.durable[s->blob] || is_damaged(&l->m, s->blob))
         return true;
     if (!must(l, &e, "find",
               vault_index_find(l->vault->index, &l->pool->ids[s->blob], &found, &place, &number,
@@ -317,9 +459,8 @@ damage(struct life *l, const struct step *s)
         return false;
     (void)snprintf(path, sizeof path, "%s/%s", l->path, pack_format_path(&pack, name));
     vault_kit_flip(path, place.offset + s->chance % place.len, (uint8_t)(1u << (s->chance >> 61)));
-    l->m.damaged[s->blob] = l->m.any_damage = true;
-    l->m.good[s->blob]--;
-    return true;
+    l->m.packs[l->m.place[s->blob]].damaged[s->blob] = true;
+    return agree(l, &e, "place", id_equal(&pack, &l->m.packs[l->m.place[s->blob]].name), true);
 }
 
 static void
@@ -342,14 +483,14 @@ open_again(struct life *l)
         return false;
     for (unsigned i = 0; i < BLOBS; i++) {
         bool known = true;
-        if (!m->durable[i] || !m->damaged[i])
+        if (!is_damaged(m, i))
             continue;
         if (!must(l, &e, "has", vault_has(l->vault, &l->pool->ids[i], &known, &e)))
             return false;
         m->unsure[i] = true;
         m->doubted[i] = !known;
     }
-    return true;
+    return learn_places(l);
 }
 
 static bool
@@ -414,7 +555,10 @@ reindex(struct life *l, const struct step *s)
     char index[PATH + 8];
     (void)s;
     for (unsigned i = 0; i < BLOBS; i++) {
-        if (l->m.copies[i] > 1)
+        unsigned copies = 0;
+        for (unsigned k = 0; k < l->m.pack_count; k++)
+            copies += holds(&l->m.packs[k].order, i);
+        if (copies > 1)
             return true; /* which of them counts is not defined */
     }
     close_all(l);
