@@ -11,7 +11,7 @@
 enum { FILES_KEPT = 32 };
 
 struct kept {
-    int fd; /* -1: free slot */
+    int fd;          /* -1: free slot */
     uint32_t number; /* 0: lent no more */
     struct id name;
     unsigned lent;
