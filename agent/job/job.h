@@ -27,10 +27,9 @@ enum { JOB_PATH_MAX = 4096, JOB_SOURCES_MAX = 256, JOB_MAX = 64 };
 
 enum job_verb {
     JOB_CHECK = 1,
-    JOB_FREEZE,
-    JOB_SNAPSHOT,
-    JOB_THAW,
-    JOB_CAPTURE,
+    JOB_READY,
+    JOB_CUT,
+    JOB_CAPTURE = 5,
     JOB_SEAL,
     JOB_RELEASE,
     JOB_RESTORE,
@@ -126,6 +125,7 @@ struct job_status { /* borrowed for the visit */
     const struct capture_result *captured; /* CAPTURE and RC_OK */
     struct span record;                    /* SEAL and RC_OK */
     struct wall started, finished;
+    struct wall cut_from, cut_until; /* CUT and CAPTURE: the instants of what was cut; {0}: live */
 };
 typedef void job_visit(void *ctx, const struct job_status *status);
 void job_each(struct job_board *b, job_visit *visit, void *ctx);

@@ -126,6 +126,8 @@ send_result(struct session *s, const struct job_status *status, struct error *e)
     r->result.remedy = message_text(status->remedy);
     r->result.started = status->started.ns;
     r->result.finished = status->finished.ns;
+    r->result.cut_from = status->cut_from.ns;
+    r->result.cut_until = status->cut_until.ns;
     r->result.record = message_bytes(status->record.data, status->record.len);
     fill_remarks(r, status->report);
     if (status->captured != NULL)

@@ -383,6 +383,8 @@ put_result(struct wire_writer *w, const struct priv_message *m)
     put_text(w, s->remedy);
     wire_put_i64(w, s->started);
     wire_put_i64(w, s->finished);
+    wire_put_i64(w, s->cut_from);
+    wire_put_i64(w, s->cut_until);
 }
 
 static void
@@ -395,6 +397,8 @@ get_result(struct wire_reader *r, struct priv_message *m)
     get_text(r, s->remedy, sizeof s->remedy);
     s->started = wire_i64(r);
     s->finished = wire_i64(r);
+    s->cut_from = wire_i64(r);
+    s->cut_until = wire_i64(r);
 }
 
 static void

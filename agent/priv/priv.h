@@ -88,7 +88,7 @@ struct
     /* RESULT only */
     enum rc rc;
     char text[ERROR_TEXT_MAX], remedy[PRIV_REMEDY_MAX];
-    int64_t started, finished;
+    int64_t started, finished, cut_from, cut_until;
     struct record_totals totals;
     bool incomplete;
     struct id root;

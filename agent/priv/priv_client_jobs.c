@@ -163,7 +163,7 @@ take_remark(struct priv_client_jobs *jobs, const struct priv_remark *from, struc
     if (value == NULL || name == NULL)
         return RC_OK; /* a remark less */
     if (from->fact && r->fact_count < SOURCE_FACTS_MAX)
-        r->facts[r->fact_count++] = (struct source_fact){name, value};
+        r->facts[r->fact_count++] = (struct source_fact){name, value, false};
     else if (!from->fact && r->warning_count < SOURCE_WARNINGS_MAX)
         r->warnings[r->warning_count++] = value;
     return RC_OK;
@@ -213,6 +213,8 @@ show(struct priv_client_job *j, job_visit *visit, void *ctx)
         .record = j->ended ? buffer_span(&j->record) : (struct span){0},
         .started = {s->started},
         .finished = {s->finished},
+        .cut_from = {s->cut_from},
+        .cut_until = {s->cut_until},
     };
     visit(ctx, &status);
 }

@@ -56,6 +56,8 @@ tell_of(struct priv_server *server, enum priv_type type, const struct job_status
     (void)snprintf(s->remedy, sizeof s->remedy, "%s", from->remedy);
     s->started = from->started.ns;
     s->finished = from->finished.ns;
+    s->cut_from = from->cut_from.ns;
+    s->cut_until = from->cut_until.ns;
     if (from->captured == NULL)
         return m;
     s->has_captured = true; /* the name of the root, never its key */

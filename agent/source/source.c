@@ -52,6 +52,14 @@ source_report_incomplete(struct source_report *r, const char *fmt, ...)
     r->incomplete = true;
 }
 
+static void
+add_fact(struct source_report *r, const char *name, const char *value, bool kept)
+{
+    const char *own = arena_printf(r->arena, "%s", name);
+    if (value != NULL && own != NULL && r->fact_count < SOURCE_FACTS_MAX)
+        r->facts[r->fact_count++] = (struct source_fact){own, value, kept};
+}
+
 void
 source_report_fact(struct source_report *r, const char *name, const char *fmt, ...)
 {
@@ -59,10 +67,17 @@ source_report_fact(struct source_report *r, const char *name, const char *fmt, .
     va_start(args, fmt);
     const char *value = keep_text(r, fmt, args);
     va_end(args);
+    add_fact(r, name, value, false);
+}
 
-    const char *kept = arena_printf(r->arena, "%s", name);
-    if (value != NULL && kept != NULL && r->fact_count < SOURCE_FACTS_MAX)
-        r->facts[r->fact_count++] = (struct source_fact){kept, value};
+void
+source_report_keep(struct source_report *r, const char *name, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    const char *value = keep_text(r, fmt, args);
+    va_end(args);
+    add_fact(r, name, value, true);
 }
 
 enum rc

@@ -9,9 +9,12 @@
  * as often as needed (idempotent; also after a restart of the agent):
  *
  *     check     preflight: tools, reachability, space, reality against configuration -> warnings, facts
- *     (freeze, snapshot, thaw: places in the table; NULL in kinds that do not have them yet)
+ *     paths     name what capture will read, so that it can be snapshotted; NULL: nothing that a snapshot helps
+ *     ready     before the cut: connect, wait for long statements; holds no lock; NULL: nothing to do
+ *     freeze    the lock, just before the snapshots; thaw must follow, also after a failure; NULL: none
+ *     thaw      the end of the lock, right after the snapshots, well or not; RC_STALE when it did not last so long
  *     capture   deliver made files and paths to the collector, in this order: made files first
- *     release   remove staging, forget
+ *     release   end locks and connections, remove staging, forget
  *
  * A source delivers, the collector (agent/capture) reads, cuts, seals and uploads.  A step that fails
  * returns the tool's own words (the last lines of stderr) in the error.
@@ -40,12 +43,16 @@ struct source_report {
     size_t warning_count, warnings_dropped;
     struct source_fact {
         const char *name, *value;
+        bool kept; /* also in the archive record */
     } facts[SOURCE_FACTS_MAX];
     size_t fact_count;
     bool incomplete; /* the archive may not count as whole */
 };
 void source_report_warn(struct source_report *r, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void source_report_fact(struct source_report *r, const char *name, const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
+/* A fact that also stands in the archive record: what must be known of the cut years later. */
+void source_report_keep(struct source_report *r, const char *name, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
 /* A warning that also says: this archive is not whole. */
 void source_report_incomplete(struct source_report *r, const char *fmt, ...) PRINTF_LIKE(2, 3);
@@ -76,6 +83,16 @@ struct source_collector {
     void (*phase)(struct source_collector *c, const char *phase);
 };
 
+/* Where a kind names its paths to; as source_collector.path, without what is left out. */
+struct source_places {
+    enum rc (*path)(struct source_places *p, const char *path, bool cross, struct error *e);
+};
+
+/* When it was: of a snapshot, an export, a dump; {0}: read live. */
+struct source_cut {
+    struct wall from, until;
+};
+
 struct source_step {
     const struct config_section *config; /* the source's own section */
     const char *name;                    /* as configured */
@@ -85,6 +102,12 @@ struct source_step {
     struct mono deadline;        /* {0}: none */
     const _Atomic(bool) *cancel; /* look at it now and then: RC_CANCELLED */
     struct source_report *report;
+    struct source_cut
+        cut; /* set by the caller before capture when it was snapshotted; a kind that exports or dumps sets it there */
+    bool snapshotted; /* capture: the paths are read from snapshots */
+    /* capture: a live path's place in the snapshot, for tools; NULL: it is read live.  Lives until release. */
+    const char *(*place)(const struct source_step *step, const char *path);
+    void *place_ctx;
     void *
         memory; /* of this source between steps of a cycle: set by check or capture, freed by release */
 };
@@ -98,8 +121,9 @@ struct source_kind {
     /* One line for the operator; into `out`. */
     void (*describe)(const struct config_section *section, char *out, size_t size);
     enum rc (*check)(struct source_step *step, struct error *e);
+    enum rc (*paths)(struct source_step *step, struct source_places *p, struct error *e);
+    enum rc (*ready)(struct source_step *step, struct error *e);
     enum rc (*freeze)(struct source_step *step, struct error *e);
-    enum rc (*snapshot)(struct source_step *step, struct error *e);
     enum rc (*thaw)(struct source_step *step, struct error *e);
     enum rc (*capture)(struct source_step *step, struct source_collector *c, struct error *e);
     enum rc (*release)(struct source_step *step, struct error *e);

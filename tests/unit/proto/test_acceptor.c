@@ -111,8 +111,8 @@ closes_while_it_takes_up_the_next(void **state)
     for (int i = 0; i < 300; i++) {
         struct acceptor *acceptor;
         unsigned port;
-        CHECK_OK(
-            acceptor_open("tls+tcp://127.0.0.1:0", w.server, on_stream, NULL, &acceptor, &e), &e);
+        CHECK_OK(acceptor_open("tls+tcp://127.0.0.1:0", w.server, on_stream, NULL, &acceptor, &e),
+                 &e);
         CHECK_OK(acceptor_port(acceptor, &port, &e), &e);
         knock(port);
         assert_int_equal(sem_wait(&w.arrived), 0);

@@ -168,7 +168,7 @@ nonsense_is_refused_with_its_reason(void **state)
     CHECK_RC(job_kit_do(kit, JOB_CHECK, "nobody", 1), RC_NOT_FOUND);
     assert_non_null(strstr(kit->result.text, "'nobody'"));
     CHECK_RC(job_kit_do(kit, JOB_SEAL, "etc", 1), RC_NOT_FOUND);
-    CHECK_RC(job_kit_do(kit, JOB_FREEZE, "etc", 1), RC_UNSUPPORTED);
+    CHECK_RC(job_kit_do(kit, (enum job_verb)4, "etc", 1), RC_UNSUPPORTED);
     CHECK_RC(job_kit_do(kit, (enum job_verb)77, "etc", 1), RC_UNSUPPORTED);
     CHECK_RC(job_kit_do(kit, JOB_CHECK, "other", 1), RC_NOT_FOUND); /* its path is missing */
     assert_non_null(strstr(kit->result.text, "optional-paths"));
