@@ -85,7 +85,6 @@ build_env(const char *const *extra, const char *env[static ENV_MAX], struct erro
     return RC_OK;
 }
 
-/* not covered: between fork and exec gcov writes nothing */
 static void
 child_default_signals(void)
 {
@@ -98,7 +97,6 @@ child_default_signals(void)
 }
 
 /* First above 2, then down: an end that sits on 0, 1 or 2 would be overwritten. */
-/* not covered: between fork and exec gcov writes nothing */
 static bool
 child_place_descriptors(struct plan *p)
 {
@@ -113,7 +111,6 @@ child_place_descriptors(struct plan *p)
            close_range(3, ~0u, CLOSE_RANGE_CLOEXEC) == 0;
 }
 
-/* not covered: between fork and exec gcov writes nothing */
 static bool
 child_become(const struct user *u)
 {
@@ -123,7 +120,6 @@ child_become(const struct user *u)
 }
 
 /* After the change of user, which clears the setting; then the parent may be gone already. */
-/* not covered: between fork and exec gcov writes nothing */
 static bool
 child_die_with_parent(pid_t parent)
 {
@@ -134,7 +130,6 @@ child_die_with_parent(pid_t parent)
     return true;
 }
 
-/* not covered: between fork and exec gcov writes nothing */
 _Noreturn static void
 child_fail(int report, enum step step)
 {
@@ -144,7 +139,6 @@ child_fail(int report, enum step step)
     _exit(127);
 }
 
-/* not covered: between fork and exec gcov writes nothing */
 _Noreturn static void
 child_run(struct plan *p)
 {
@@ -177,7 +171,7 @@ fork_quietly(struct plan *p)
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     pid_t pid = fork();
     if (pid == 0)
-        child_run(p); /* not covered: likewise */
+        child_run(p);
     int failed = errno;
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     errno = failed;
