@@ -180,10 +180,11 @@ probe(const char *config_path, const char *name, const char *out, struct mono de
         {.name = "source", .type = CONFIG_SECTION, .keys = source_keys, .titled = true}, {0}};
     CLEANUP(config_freep) struct config *config = NULL;
     CLEANUP(arena_freep) struct arena *arena = arena_new(REPORT_ARENA);
-    struct source_report report = {.arena = arena};
+    static struct source_report report; /* too large for the stack */
     struct probe p = {.collector = {.made = take_made, .path = take_path, .phase = show_phase},
                       .out = out};
     char staging[PATH_SIZE];
+    report.arena = arena;
     *at = "configuration";
     TRY(config_read(keys, config_path, &config, e));
     const struct config_section *section = find_source(config, name);
