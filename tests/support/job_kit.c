@@ -206,16 +206,23 @@ sign(struct job_kit *kit)
     CHECK_OK(mandate_sign_restore(kit->controller, &mandate, o->signature, &e), &e);
 }
 
-enum rc
-job_kit_submit(struct job_kit *kit, enum job_verb verb, const char *source, uint64_t cycle,
-               uint64_t *job, struct error *e)
+void
+job_kit_fill(struct job_kit *kit, enum job_verb verb, const char *source, uint64_t cycle)
 {
-    kit->order.job = *job = kit->next_job++;
+    kit->order.job = kit->next_job++;
     kit->order.verb = verb;
     kit->order.cycle = cycle;
     (void)snprintf(kit->order.source, sizeof kit->order.source, "%s", source);
     if (verb == JOB_RESTORE)
         sign(kit);
+}
+
+enum rc
+job_kit_submit(struct job_kit *kit, enum job_verb verb, const char *source, uint64_t cycle,
+               uint64_t *job, struct error *e)
+{
+    job_kit_fill(kit, verb, source, cycle);
+    *job = kit->order.job;
     enum rc rc = job_submit(kit->board, &kit->order, e);
     kit->order = (struct job_order){0};
     return rc;

@@ -47,6 +47,8 @@ void job_kit_free(struct job_kit *kit);
 DEFINE_FREEP(job_kit)
 /* The board as a new process would make it. */
 void job_kit_restart(struct job_kit *kit);
+/* Fills kit->order with these, its job's number, and for a restore the controller's signature. */
+void job_kit_fill(struct job_kit *kit, enum job_verb verb, const char *source, uint64_t cycle);
 /* Submits kit->order with these; the job's number. */
 enum rc job_kit_submit(struct job_kit *kit, enum job_verb verb, const char *source, uint64_t cycle,
                        uint64_t *job, struct error *e);
