@@ -100,7 +100,9 @@ make_parts(struct capture *c, struct error *e)
                                 .links = c->links,
                                 .fingerprint = &c->fingerprint,
                                 .report = c->o.report,
-                                .progress = c->o.progress};
+                                .progress = c->o.progress,
+                                .views = c->o.views,
+                                .cut = c->o.cut};
     return RC_OK;
 }
 

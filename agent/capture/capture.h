@@ -33,6 +33,7 @@
 #ifndef AGENT_CAPTURE_CAPTURE_H
 #define AGENT_CAPTURE_CAPTURE_H
 
+#include "agent/snapshot/snapshot_view.h"
 #include "agent/source/source.h"
 #include "common/record/record.h"
 #include "common/tree/tree.h"
@@ -71,6 +72,10 @@ struct capture_options {
     const struct blob_domain *domain;
     int level;        /* zstd; BLOB_LEVEL_DEFAULT */
     unsigned threads; /* workers; 0: one per processor, at most 4 */
+    /* Where the walk goes on in snapshots; lives until the capture is freed.  NULL: everything is read live. */
+    const struct snapshot_views *views;
+    struct wall
+        cut; /* when the first of them was begun: files changed since may change unseen; {0}: live */
     struct capture_store *store;
     struct source_report *report;
     struct capture_progress *progress;

@@ -70,6 +70,7 @@ intake_read(struct intake *in, const struct intake_file *file, const struct stat
         return tell_unopened(&r, e);
     if (r.fd >= 0 && fstat(r.fd, &r.st) != 0)
         return tell_unopened(&r, e);
+    snapshot_view_adopt(in->views, &r.st);
     if (r.fd < 0 || !S_ISREG(r.st.st_mode)) {
         in->vanished++;
         return RC_OK;

@@ -22,6 +22,8 @@ struct intake {
     const struct fingerprint_key *fingerprint;
     struct source_report *report;
     struct capture_progress *progress;
+    const struct snapshot_views *views; /* NULL: everything is read live */
+    struct wall cut;                    /* {0}: live */
     uint64_t vanished;
 };
 

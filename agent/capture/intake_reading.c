@@ -59,7 +59,8 @@ void
 intake_reading_begin(struct intake_reading *r)
 {
     event_found_set(r->found, &r->st);
-    r->found->check = times_prove_nothing(&r->st, clock_wall());
+    /* What changed within the cut's tick of the clock may have changed once more after it. */
+    r->found->check = times_prove_nothing(&r->st, r->in->cut.ns != 0 ? r->in->cut : clock_wall());
     r->got = 0;
 }
 
@@ -73,6 +74,7 @@ intake_reading_again(struct intake_reading *r, unsigned rereads)
     }
     if (r->failed)
         return false;
+    snapshot_view_adopt(r->in->views, &after);
     bool changed = !same(&r->st, &after) || r->got != (uint64_t)r->st.st_size;
     if (changed && rereads < CAPTURE_REREADS) {
         r->st = after;

@@ -9,7 +9,7 @@
 
 #include "agent/capture/names.h"
 #include "agent/capture/scan_item.h"
-#include "agent/capture/scan_mount.h"
+#include "agent/capture/scan_open.h"
 
 /* archive root, fs and export take two of the levels. */
 enum { DEPTH_MAX = LIMIT_DEPTH - 2, PATH_LIMIT = (LIMIT_DEPTH + 1) * (LIMIT_NAME + 1) };
@@ -166,11 +166,7 @@ is_foreign(struct scan *s, const struct scan_place *in, const struct paths_node 
     if (st->st_dev == in->device || in->reason == NULL || crosses(in->reason) ||
         (child != NULL && child->scopes != NULL))
         return false;
-    if (!scan_mount_is_kernels(fd, scan_item_path(s)))
-        source_report_warn(s->o.intake->report,
-                           "'%s' is another file system and was left out; list it as a path of "
-                           "its own, or let the source cross file systems",
-                           scan_item_path(s));
+    scan_open_warn(s, fd);
     return true;
 }
 
@@ -184,8 +180,10 @@ scan_directory(struct scan *s, const struct scan_place *in, const char *name,
         return RC_OK;
     }
     int flags = O_DIRECTORY | (reason == NULL ? O_PATH : 0);
-    CLEANUP(own_closep) int fd = intake_open(in->fd, name, flags);
+    CLEANUP(scan_open_close) struct scan_opened opened;
     struct stat st;
+    scan_open(s, in, name, flags, &opened);
+    const int fd = opened.fd;
     if (fd < 0 && (errno != EACCES && errno != EPERM && errno != EIO))
         return scan_item_lost(s, e);
     if (fd < 0) {
@@ -195,9 +193,18 @@ scan_directory(struct scan *s, const struct scan_place *in, const char *name,
     } else if (fstat(fd, &st) != 0) {
         return scan_item_lost(s, e);
     }
-    if (is_foreign(s, in, child, fd, &st))
+    if (scan_open_missed(&opened, &st)) {
+        intake_complain(s->o.intake, scan_item_path(s),
+                        "it is a btrfs subvolume that was made during the cut");
+        s->result->unreadable++;
+    }
+    snapshot_view_adopt(s->o.intake->views, &st);
+    if (opened.outside)
+        scan_open_warn_outside(s);
+    if (opened.outside || is_foreign(s, in, child, fd, &st))
         reason = NULL;
-    const struct scan_place here = {.fd = fd, .device = st.st_dev, .node = child, .reason = reason};
+    const struct scan_place here = {
+        .fd = fd, .cut = opened.cut, .device = st.st_dev, .node = child, .reason = reason};
     s->depth++;
     enum rc rc = tell_directory(s, &here, name, &st, e);
     s->depth--;
@@ -220,6 +227,7 @@ scan_found(struct scan *s, const struct scan_place *in, const char *name,
     s->wanted = child != NULL;
     if (fstatat(in->fd, name, &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) != 0)
         return scan_item_lost(s, e);
+    snapshot_view_adopt(s->o.intake->views, &st);
     bool asked = child != NULL && child->scopes != NULL;
     const struct scan_reason own = {.node = child, .outer = in->reason};
     const struct scan_reason *reason = asked ? &own : in->reason;
@@ -259,15 +267,19 @@ scan_run(const struct scan_options *options, struct scan_result *result, struct 
     const struct paths_node *root = paths_root(options->paths);
     if (root->count == 0 && root->scopes == NULL)
         return RC_OK;
-    CLEANUP(own_closep)
-    int fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CLEANUP(scan_open_close) struct scan_opened opened;
     struct stat st;
-    if (fd < 0 || fstat(fd, &st) != 0)
+    scan_open(&s, &(struct scan_place){.fd = AT_FDCWD}, "/", O_DIRECTORY, &opened);
+    if (opened.fd < 0 || fstat(opened.fd, &st) != 0)
         return error_errno(e, "open '/'");
+    snapshot_view_adopt(options->intake->views, &st);
     s.path = path;
     const struct scan_reason own = {.node = root};
-    const struct scan_place top = {
-        .fd = fd, .device = st.st_dev, .node = root, .reason = root->scopes != NULL ? &own : NULL};
+    const struct scan_place top = {.fd = opened.fd,
+                                   .cut = opened.cut,
+                                   .device = st.st_dev,
+                                   .node = root,
+                                   .reason = root->scopes != NULL ? &own : NULL};
     enum rc rc = tell_directory(&s, &top, "fs", &st, e);
     path = s.path;
     return rc;

@@ -24,6 +24,7 @@ struct scan {
 /* One directory that is open. */
 struct scan_place {
     int fd;
+    bool cut; /* in a snapshot */
     dev_t device;
     const struct paths_node *node;    /* paths further down; NULL: none */
     const struct scan_reason *reason; /* NULL: only on the way */

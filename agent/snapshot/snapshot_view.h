@@ -9,7 +9,7 @@
 #define AGENT_SNAPSHOT_SNAPSHOT_VIEW_H
 
 #include <stddef.h>
-#include <sys/types.h>
+#include <sys/stat.h>
 
 struct snapshot_view {
     const char *path; /* absolute, without links and trailing slash ("/" alone excepted) */
@@ -19,8 +19,14 @@ struct snapshot_view {
 };
 
 struct snapshot_views {
-    const struct snapshot_view *at; /* ascending by path */
+    const struct snapshot_view *at; /* ascending by path, compared with strcmp */
     size_t count;
 };
+
+/* The view of exactly this path; NULL: none.  `views` may be NULL, here and below. */
+const struct snapshot_view *
+snapshot_view_find(const struct snapshot_views *views, const char *path);
+/* A file's metadata as it would be live: its device is the origin. */
+void snapshot_view_adopt(const struct snapshot_views *views, struct stat *st);
 
 #endif
