@@ -187,7 +187,8 @@ on_event(struct session *s, const struct link_event *event)
     }
 }
 
-/* Again when koffer-priv was lost meanwhile: what was running in it may be no more, and its sources others. */
+/* Again when koffer-priv was lost meanwhile: what was running in it may be no more, and its sources others.  The welcome of this
+ * connection holds: orders may be on their way, and the controller knows that such a hello cannot name them yet. */
 static void
 greet(struct session *s)
 {
@@ -195,7 +196,6 @@ greet(struct session *s)
     uint64_t instance;
     if (!s->up || !priv_client_ready(s->priv, &instance) || instance == s->told)
         return;
-    s->welcome = false;
     if (say_hello(s, &e) == RC_OK)
         s->told = instance;
     else if (e.code != RC_AGAIN)

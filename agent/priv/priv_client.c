@@ -26,6 +26,9 @@ struct priv_client {
     bool ending;
     int fd; /* -1: not connected */
     bool ready;
+    bool wanted;               /* an order waits for the connection */
+    bool tired;                /* one has waited in vain since there was none */
+    struct priv_message vault; /* as told last; no type: none */
     struct introduction coming, known, shown;
     uint64_t
         connections; /* since the start: a new one needs a new hello, also of the same koffer-priv */
@@ -71,6 +74,20 @@ take_answer(struct priv_client *c, const struct priv_answer *a)
     (void)pthread_cond_broadcast(&c->change);
 }
 
+/* The vault comes before any order, and an order may be waiting. */
+static enum rc
+begin_connection(struct priv_client *c, struct error *e)
+{
+    if (c->vault.type == PRIV_VAULT)
+        TRY(priv_channel_send(c->fd, &c->vault, -1, e));
+    c->known = c->coming;
+    c->connections++;
+    c->ready = true;
+    c->tired = false;
+    (void)pthread_cond_broadcast(&c->change);
+    return RC_OK;
+}
+
 /* *wake: the session should look. */
 static enum rc
 take(struct priv_client *c, const struct priv_message *m, bool *wake, struct error *e)
@@ -82,9 +99,8 @@ take(struct priv_client *c, const struct priv_message *m, bool *wake, struct err
     } else if (m->type == PRIV_SOURCE) {
         return add_source(&c->coming, &m->is.source, e);
     } else if (m->type == PRIV_READY) {
-        c->known = c->coming;
-        c->connections++;
-        *wake = c->ready = true;
+        *wake = true;
+        return begin_connection(c, e);
     } else if (m->type == PRIV_ANSWER) {
         take_answer(c, &m->is.answer);
     } else {
@@ -149,9 +165,10 @@ disconnect(struct priv_client *c)
 static bool
 pause_before_next(struct priv_client *c)
 {
-    struct timespec until = in_ms(PRIV_CLIENT_RETRY_MS);
+    const struct timespec calm = in_ms(PRIV_CLIENT_RETRY_MS), hurry = in_ms(PRIV_CLIENT_HURRY_MS);
     (void)pthread_mutex_lock(&c->lock);
-    while (!c->ending && pthread_cond_clockwait(&c->change, &c->lock, CLOCK_MONOTONIC, &until) == 0)
+    while (!c->ending && pthread_cond_clockwait(&c->change, &c->lock, CLOCK_MONOTONIC,
+                                                c->wanted ? &hurry : &calm) == 0)
         continue;
     bool go_on = !c->ending;
     (void)pthread_mutex_unlock(&c->lock);
@@ -281,8 +298,25 @@ tell(struct priv_client *c, const struct priv_message *m)
 void
 priv_client_set_vault(struct priv_client *c, const struct job_vault *vault)
 {
-    const struct priv_message m = {.type = PRIV_VAULT, .is.vault = *vault};
-    tell(c, &m);
+    (void)pthread_mutex_lock(&c->lock);
+    c->vault.type = PRIV_VAULT;
+    c->vault.is.vault = *vault;
+    (void)pthread_mutex_unlock(&c->lock);
+    tell(c, &c->vault); /* only this thread changes it */
+}
+
+/* Under the lock: until koffer-priv has introduced itself, but not for long.  Nothing is said when it has not. */
+static void
+await_connection(struct priv_client *c)
+{
+    struct timespec until = in_ms(c->tired ? PRIV_CLIENT_TIRED_MS : PRIV_CLIENT_PATIENCE_MS);
+    c->wanted = true;
+    (void)pthread_cond_broadcast(&c->change); /* the thread need not pause any longer */
+    while (!c->ready)
+        if (pthread_cond_clockwait(&c->change, &c->lock, CLOCK_MONOTONIC, &until) != 0)
+            break;
+    c->wanted = false;
+    c->tired = !c->ready;
 }
 
 static enum rc
@@ -304,6 +338,8 @@ submit_locked(struct priv_client *c, const struct job_order *order, struct error
     const struct priv_message m = {.type = PRIV_ORDER, .is.order = *order};
     c->asked = order->job;
     c->answered = false;
+    if (!c->ready)
+        await_connection(c);
     TRY(send_locked(c, &m, e));
     TRY(await_answer(c, e));
     return priv_client_jobs_begin(&c->jobs, order->job, order->verb, e);

@@ -6,12 +6,16 @@
  *
  *     TRY(priv_client_open(&options, &client, e));
  *     if (priv_client_ready(client, &instance)) ...       // koffer-priv has introduced itself
- *     TRY(priv_client_submit(client, &order, e));         // waits for its answer; RC_AGAIN: koffer-priv is not there
+ *     TRY(priv_client_submit(client, &order, e));         // waits for it and its answer; RC_AGAIN: koffer-priv is not there
  *     priv_client_each(client, visit, ctx);               // progress, and results that are whole
  *     priv_client_drop(client, job);                      // the controller has the result
  *
  * When the connection is lost, all that was known of jobs is forgotten: a koffer-priv that lives tells it again, one that was
- * started anew has another instance number and no jobs.
+ * started anew has another instance number and no jobs.  It is told the vault at once, as it was set last: an order may follow.
+ *
+ * An order that finds no connection does not fail for a koffer-priv that is just being restarted: the thread dials at once, and every
+ * HURRY_MS, until it has introduced itself or PATIENCE_MS are over.  After that orders wait TIRED_MS each, one dial long, until there
+ * was a connection again: those of many sources must not wait one after the other.
  * Threads: one (the session's loop), besides its own; `wake` and `stream` come from that one.  Layer: agent/priv.
  */
 #ifndef AGENT_PRIV_PRIV_CLIENT_H
@@ -19,7 +23,13 @@
 
 #include "agent/priv/priv_channel.h"
 
-enum { PRIV_CLIENT_ANSWER_MS = 60000, PRIV_CLIENT_RETRY_MS = 500 };
+enum {
+    PRIV_CLIENT_ANSWER_MS = 60000,
+    PRIV_CLIENT_RETRY_MS = 500,
+    PRIV_CLIENT_HURRY_MS = 20,
+    PRIV_CLIENT_PATIENCE_MS = 2000,
+    PRIV_CLIENT_TIRED_MS = 100,
+};
 
 struct priv_client_options {
     const char *path; /* of the socket */

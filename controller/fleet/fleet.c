@@ -28,6 +28,7 @@ struct agent {
 struct order {
     uint64_t job;
     const struct agent *agent;
+    uint64_t unanswered; /* the connection on which the answer is awaited; 0: it has come */
 };
 
 struct fleet {
@@ -172,7 +173,7 @@ fleet_order(struct fleet *f, const char *name, const Koffer__StepOrder *order, s
     const struct agent *a = by_name(f, name);
     if (a == NULL || a->peer == 0 || !a->greeted)
         return error_set(e, RC_AGAIN, "agent '%s' is not connected", name);
-    f->orders[f->next_order++ % ORDERS_KEPT] = (struct order){order->job, a};
+    f->orders[f->next_order++ % ORDERS_KEPT] = (struct order){order->job, a, a->peer};
     if (order->restore != NULL)
         return send_restore(f, a, order, e);
     return send_to(f, a, KOFFER__MESSAGE_TYPE__STEP, order->job, &order->base, e);
@@ -296,6 +297,24 @@ fleet_welcome_again(struct fleet *f)
     }
 }
 
+/* An agent says hello again on its connection when its other half was restarted.  An order that crosses such a hello is not lost:
+ * it counts as one of the jobs that the agent has, and its answer is still to come. */
+static enum rc
+tell_up(struct fleet *f, const struct agent *a, const Koffer__AgentHello *hello, struct error *e)
+{
+    CLEANUP(own_freep) uint64_t *jobs = calloc(hello->n_jobs + ORDERS_KEPT, sizeof *jobs);
+    size_t count = hello->n_jobs;
+    if (jobs == NULL)
+        return error_set(e, RC_NO_MEMORY, "jobs of an agent");
+    for (size_t i = 0; i < hello->n_jobs; i++)
+        jobs[i] = hello->jobs[i];
+    for (size_t i = 0; i < ORDERS_KEPT; i++)
+        if (f->orders[i].agent == a && f->orders[i].unanswered == a->peer)
+            jobs[count++] = f->orders[i].job;
+    f->options.owner.up(f->options.owner.ctx, a->name, jobs, count);
+    return RC_OK;
+}
+
 static enum rc
 on_hello(struct fleet *f, struct agent *a, const struct hub_event *event, struct error *e)
 {
@@ -313,8 +332,7 @@ on_hello(struct fleet *f, struct agent *a, const struct hub_event *event, struct
     a->greeted = true;
     log_info("agent connected", LOG_TEXT("agent", a->name), LOG_TEXT("address", event->tls.address),
              LOG_TEXT("version", hello->version), LOG_U64("sources", hello->n_sources));
-    f->options.owner.up(f->options.owner.ctx, a->name, hello->jobs, hello->n_jobs);
-    return RC_OK;
+    return tell_up(f, a, hello, e);
 }
 
 /* ---- what agents say later */
@@ -385,6 +403,9 @@ static enum rc
 on_order_reply(struct fleet *f, struct agent *a, const struct hub_event *event, struct error *e)
 {
     TRY(check_authority(a, event, whose_job(f, a, event->frame.correlation), e));
+    for (size_t i = 0; i < ORDERS_KEPT; i++)
+        if (f->orders[i].agent == a && f->orders[i].job == event->frame.correlation)
+            f->orders[i].unanswered = 0;
     if ((event->frame.flags & FRAME_FAILURE) == 0)
         return RC_OK;
     CLEANUP(message_freep) ProtobufCMessage *m = NULL;

@@ -8,7 +8,8 @@
  *     TRY(fleet_order(fleet, "imap1", &order, e));     // job chosen by fleet_new_job()
  *     // later: owner.result(ctx, agent, result) exactly once per accepted order, or owner.lost(...)
  *
- * An agent that is lost may come back within a grace period with its jobs still running; `up` lists them.
+ * An agent that is lost may come back within a grace period with its jobs still running; `up` lists them, and those that it was
+ * ordered on the same connection and has not answered yet: an agent whose koffer-priv was restarted says hello again.
  *
  * Threads: one (the controller's loop).  Layer: controller/fleet.
  */

@@ -38,6 +38,19 @@ def pair(programs, tmp_path):
 
 
 @pytest.fixture
+def two_sources(programs, tmp_path):
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more/file").write_bytes(PLAIN)
+    pair = Pair(programs, tmp_path, random.Random(1), files=5, sources=f'source "more" {{ kind = files  paths = {{"{tmp_path}/more"}} }}')
+    pair.start()
+    try:
+        yield pair
+    finally:
+        ends = pair.stop()
+    assert ends == [0, 0]
+
+
+@pytest.fixture
 def alone(pair):
     """koffer-priv without its network side: the test is that."""
     pair.agent.send_signal(signal.SIGTERM)
@@ -377,6 +390,15 @@ def test_either_half_killed_in_a_cycle_comes_back_and_leaves_nothing(pair, victi
     pair.run("koffer", "cycle", "start", "--wait")
     assert pair.json("vault", "verify")["state"] == "done"
     wait_until(lambda: not list((pair.base / "staging").iterdir()), 15, "empty staging", every=0.1)
+
+
+def test_a_cycle_right_after_a_restart_of_the_privileged_half_is_good(two_sources):
+    """At whatever moment: while it starts, before the network side has found it, before the controller has been told."""
+    for after in (0, 0.02, 0.1, 0.3, 0.45, 0.52):
+        two_sources.kill(["priv"])
+        two_sources.start()
+        time.sleep(after)  # the moment
+        two_sources.run("koffer", "cycle", "start", "--wait")
 
 
 def test_what_the_controller_orders_is_restored_below_the_root_only(pair):

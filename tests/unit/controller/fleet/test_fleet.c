@@ -22,6 +22,7 @@ static struct world {
     struct keys_private *signer;
     char url[64];
     unsigned up, lost;
+    size_t jobs; /* that the last `up` told of */
 } w;
 
 static void
@@ -39,8 +40,11 @@ on_progress(void *ctx, const char *agent, const Koffer__Progress *progress)
 static void
 on_up(void *ctx, const char *agent, const uint64_t *jobs, size_t count)
 {
-    (void)ctx, (void)jobs, (void)count;
+    (void)ctx;
     assert_string_equal(agent, "mail1");
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(jobs[i], 1);
+    w.jobs = count;
     w.up++;
 }
 
@@ -173,13 +177,13 @@ dial(const struct pki_leaf *leaf)
     return link;
 }
 
-static struct link *
-join(const struct pki_leaf *leaf, int64_t clock)
+/* Names no job. */
+static void
+send_hello(struct link *link, int64_t clock)
 {
     struct error e = ERROR_INIT;
     Koffer__AgentHello hello;
     CLEANUP(buffer_free) struct buffer body = BUFFER_INIT(LIMIT_CONTROL_MESSAGE);
-    struct link *link = dial(leaf);
     koffer__agent_hello__init(&hello);
     hello.protocol_min = hello.protocol_max = 1;
     hello.clock = clock;
@@ -187,6 +191,14 @@ join(const struct pki_leaf *leaf, int64_t clock)
     const struct frame frame = {
         .type = KOFFER__MESSAGE_TYPE__AGENT_HELLO, .correlation = 1, .body = buffer_span(&body)};
     CHECK_OK(link_send(link, &frame, &e), &e);
+}
+
+static struct link *
+join(const struct pki_leaf *leaf, int64_t clock)
+{
+    struct error e = ERROR_INIT;
+    struct link *link = dial(leaf);
+    send_hello(link, clock);
     CHECK_OK(step(&e), &e); /* up */
     CHECK_OK(step(&e), &e); /* hello */
     expect(link, LINK_FRAME);
@@ -220,6 +232,59 @@ old_certificate_gets_no_orders_once_there_is_a_new_one(void **state)
     link_close(old);
     CHECK_OK(step(&e), &e); /* down: nobody is lost twice */
     assert_int_equal(w.lost, 1);
+}
+
+static void
+say_hello_again(struct link *link)
+{
+    struct error e = ERROR_INIT;
+    send_hello(link, 0);
+    CHECK_OK(step(&e), &e);
+    expect(link, LINK_FRAME); /* the welcome */
+}
+
+static void
+answer_order(struct link *link)
+{
+    struct error e = ERROR_INIT;
+    const struct frame answer = {
+        .flags = FRAME_REPLY, .type = KOFFER__MESSAGE_TYPE__STEP, .correlation = 1};
+    CHECK_OK(link_send(link, &answer, &e), &e);
+    CHECK_OK(step(&e), &e);
+}
+
+static void
+order_that_crosses_a_hello_on_its_connection_is_not_lost(void **state)
+{
+    struct error e = ERROR_INIT;
+    (void)state;
+    enrol(&w.first);
+    struct link *link = join(&w.first, 0);
+    assert_int_equal(w.jobs, 0);
+    CHECK_OK(order(&e), &e);
+    expect(link, LINK_FRAME);
+    say_hello_again(link);
+    assert_int_equal(w.jobs, 1); /* its answer is still to come */
+    answer_order(link);
+    say_hello_again(link);
+    assert_int_equal(w.jobs, 0); /* what it took, and does not name any more, it has lost */
+    link_close(link);
+}
+
+static void
+order_without_an_answer_is_lost_with_its_connection(void **state)
+{
+    struct error e = ERROR_INIT;
+    (void)state;
+    enrol(&w.first);
+    struct link *link = join(&w.first, 0);
+    CHECK_OK(order(&e), &e);
+    expect(link, LINK_FRAME);
+    link_close(link);
+    CHECK_OK(step(&e), &e); /* down */
+    link = join(&w.first, 0);
+    assert_int_equal(w.jobs, 0);
+    link_close(link);
 }
 
 static void
@@ -287,6 +352,10 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(old_certificate_gets_no_orders_once_there_is_a_new_one,
                                         begin, end),
+        cmocka_unit_test_setup_teardown(order_that_crosses_a_hello_on_its_connection_is_not_lost,
+                                        begin, end),
+        cmocka_unit_test_setup_teardown(order_without_an_answer_is_lost_with_its_connection, begin,
+                                        end),
         cmocka_unit_test_setup_teardown(new_certificate_takes_over, begin, end),
         cmocka_unit_test_setup_teardown(no_clock_is_too_odd_for_a_hello, begin, end),
         cmocka_unit_test_setup_teardown(agent_was_last_seen_when_it_left, begin, end),
