@@ -7,6 +7,7 @@
 
 #define MAGIC "KFEV"
 #define CONTEXT "koffer/1/envelope"
+enum { VERSION = 1 };
 
 static int
 by_root(const void *a, const void *b)
@@ -58,7 +59,7 @@ envelope_encode(struct envelope *envelope, const struct keys_private *signer, st
     TRY(check(envelope, RC_INVALID, e));
     buffer_clear(out);
     struct wire_writer w = wire_writer_to(out, e);
-    record_put_head(&w, MAGIC, &envelope->vault);
+    record_put_head(&w, MAGIC, VERSION, &envelope->vault);
     wire_put_u64(&w, envelope->number);
     wire_put_id(&w, &envelope->full);
     wire_put_i64(&w, envelope->made.ns);
@@ -96,7 +97,8 @@ envelope_parse(struct span bytes, struct arena *arena, struct envelope *out, str
 {
     struct envelope v = {0};
     struct wire_reader r = wire_reader_of(bytes);
-    TRY(record_take_head(&r, MAGIC, &v.vault, e));
+    uint16_t version = VERSION;
+    TRY(record_take_head(&r, MAGIC, &version, &v.vault, e));
     v.number = wire_u64(&r);
     v.full = wire_id(&r);
     v.made.ns = wire_i64(&r);

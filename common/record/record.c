@@ -7,29 +7,32 @@
 #define ROOT_INFO "koffer/1/root"
 
 void
-record_put_head(struct wire_writer *w, const char *magic, const struct record_vault_id *vault)
+record_put_head(struct wire_writer *w, const char *magic, uint16_t version,
+                const struct record_vault_id *vault)
 {
     wire_put_bytes(w, span_of(magic, RECORD_MAGIC_SIZE));
-    wire_put_u16(w, RECORD_VERSION);
+    wire_put_u16(w, version);
     wire_put_u16(w, 0);
     wire_put_bytes(w, span_of(vault->bytes, RECORD_VAULT_ID_SIZE));
 }
 
 enum rc
-record_take_head(struct wire_reader *r, const char *magic, struct record_vault_id *vault,
-                 struct error *e)
+record_take_head(struct wire_reader *r, const char *magic, uint16_t *version,
+                 struct record_vault_id *vault, struct error *e)
 {
     struct span found = wire_bytes(r, RECORD_MAGIC_SIZE);
-    uint16_t version = wire_u16(r), zero = wire_u16(r);
+    uint16_t its_version = wire_u16(r), zero = wire_u16(r);
     struct span id = wire_bytes(r, RECORD_VAULT_ID_SIZE);
     if (!wire_ok(r) || memcmp(found.data, magic, RECORD_MAGIC_SIZE) != 0)
         return error_set(e, RC_CORRUPT, "does not begin like a %s record", magic);
-    if (version != RECORD_VERSION)
-        return error_set(e, RC_UNSUPPORTED, "%s record of version %u; this program knows version 1",
-                         magic, version);
+    if (its_version == 0 || its_version > *version)
+        return error_set(e, RC_UNSUPPORTED,
+                         "%s record of version %u; this program knows up to version %u", magic,
+                         its_version, *version);
     if (zero != 0)
         return error_set(e, RC_CORRUPT, "%s record with reserved bits set", magic);
     memcpy(vault->bytes, id.data, RECORD_VAULT_ID_SIZE);
+    *version = its_version;
     return RC_OK;
 }
 

@@ -7,6 +7,15 @@
 #define MAGIC "KFFR"
 #define CONTEXT "koffer/1/full"
 
+static const struct record_clock unknown_clock = {.offset_ns = RECORD_CLOCK_UNKNOWN};
+
+static bool
+is_clock(const struct record_clock *c)
+{
+    return c->uncertainty_ns >= 0 &&
+           (c->offset_ns != RECORD_CLOCK_UNKNOWN || c->uncertainty_ns == 0);
+}
+
 /* What must hold on both ways; the caller knows whose fault it is. */
 static enum rc
 check(const struct record_full *f, enum rc code, struct error *e)
@@ -19,6 +28,9 @@ check(const struct record_full *f, enum rc code, struct error *e)
         return error_set(e, code, "full record: negative skew");
     if (f->archive_count > LIMIT_ARCHIVES || f->missing_count > LIMIT_ARCHIVES)
         return error_set(e, code, "full record: more than %u sources", LIMIT_ARCHIVES);
+    for (size_t i = 0; f->clocks != NULL && i < f->archive_count; i++)
+        if (!is_clock(&f->clocks[i]))
+            return error_set(e, code, "full record: the clock of archive %zu cannot be", i + 1);
     for (size_t i = 0; i < f->missing_count; i++) {
         struct error why = ERROR_INIT;
         if (text_check_name("host name", f->missing[i].host, &why) != RC_OK ||
@@ -35,23 +47,42 @@ put_archives(struct wire_writer *w, const struct record_full *f)
 {
     wire_put_u16(w, (uint16_t)f->archive_count);
     for (size_t i = 0; i < f->archive_count; i++) {
+        const struct record_clock *clock = f->clocks != NULL ? &f->clocks[i] : &unknown_clock;
+        wire_put_i64(w, clock->offset_ns);
+        wire_put_i64(w, clock->uncertainty_ns);
         wire_put_u32(w, (uint32_t)f->archives[i].len);
         wire_put_bytes(w, f->archives[i]);
     }
 }
 
+static struct record_clock
+take_clock(struct wire_reader *r, uint16_t version)
+{
+    struct record_clock c = unknown_clock;
+    if (version > 1) {
+        c.offset_ns = wire_i64(r);
+        c.uncertainty_ns = wire_i64(r);
+    }
+    return c;
+}
+
 static enum rc
-take_archives(struct wire_reader *r, struct arena *arena, struct record_full *f, struct error *e)
+take_archives(struct wire_reader *r, uint16_t version, struct arena *arena, struct record_full *f,
+              struct error *e)
 {
     f->archive_count = wire_u16(r);
     if (f->archive_count > LIMIT_ARCHIVES)
         return error_set(e, RC_CORRUPT, "full record: %zu archives", f->archive_count);
     struct span *all = arena_alloc(arena, (f->archive_count + 1) * sizeof *all);
-    if (all == NULL)
+    struct record_clock *clocks = arena_alloc(arena, (f->archive_count + 1) * sizeof *clocks);
+    if (all == NULL || clocks == NULL)
         return error_set(e, RC_NO_MEMORY, "archives of a full record");
-    for (size_t i = 0; i < f->archive_count; i++)
+    for (size_t i = 0; i < f->archive_count; i++) {
+        clocks[i] = take_clock(r, version);
         all[i] = wire_bytes(r, wire_u32(r));
+    }
     f->archives = all;
+    f->clocks = clocks;
     return RC_OK;
 }
 
@@ -91,7 +122,7 @@ record_encode_full(struct record_full *full, const struct keys_private *signer, 
     TRY(check(full, RC_INVALID, e));
     buffer_clear(out);
     struct wire_writer w = wire_writer_to(out, e);
-    record_put_head(&w, MAGIC, &full->vault);
+    record_put_head(&w, MAGIC, RECORD_VERSION, &full->vault);
     wire_put_u64(&w, full->number);
     wire_put_id(&w, &full->previous);
     wire_put_i64(&w, full->started.ns);
@@ -125,9 +156,10 @@ record_parse_full(struct span bytes, struct arena *arena, struct record_full *ou
     struct wire_reader r = wire_reader_of(bytes);
     if (bytes.len > LIMIT_RECORD)
         return error_set(e, RC_CORRUPT, "full record of %zu bytes", bytes.len);
-    TRY(record_take_head(&r, MAGIC, &f.vault, e));
+    uint16_t version = RECORD_VERSION;
+    TRY(record_take_head(&r, MAGIC, &version, &f.vault, e));
     take_numbers(&r, &f);
-    TRY(take_archives(&r, arena, &f, e));
+    TRY(take_archives(&r, version, arena, &f, e));
     TRY(take_missing(&r, arena, &f, e));
     f.signing_key = record_take_key(&r);
     (void)wire_bytes(&r, KEYS_SIGNATURE_SIZE);

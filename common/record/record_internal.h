@@ -10,7 +10,7 @@
 #include "common/base/wire.h"
 #include "common/record/record.h"
 
-enum { RECORD_MAGIC_SIZE = 4, RECORD_VERSION = 1, RECORD_REASON_MAX = 1024 };
+enum { RECORD_MAGIC_SIZE = 4, RECORD_VERSION = 2, RECORD_REASON_MAX = 1024 };
 
 /* Everything but the signature is checked; `name` stays zero. */
 enum rc record_parse_archive(struct span bytes, struct arena *arena, struct record_archive *out,
@@ -18,10 +18,11 @@ enum rc record_parse_archive(struct span bytes, struct arena *arena, struct reco
 enum rc
 record_parse_full(struct span bytes, struct arena *arena, struct record_full *out, struct error *e);
 
-void record_put_head(struct wire_writer *w, const char *magic, const struct record_vault_id *vault);
-/* RC_UNSUPPORTED names a version that is not ours. */
-enum rc record_take_head(struct wire_reader *r, const char *magic, struct record_vault_id *vault,
-                         struct error *e);
+void record_put_head(struct wire_writer *w, const char *magic, uint16_t version,
+                     const struct record_vault_id *vault);
+/* *version: the newest one known, then the one found; RC_UNSUPPORTED names one that is not ours. */
+enum rc record_take_head(struct wire_reader *r, const char *magic, uint16_t *version,
+                         struct record_vault_id *vault, struct error *e);
 void record_put_text(struct wire_writer *w, const char *text);
 /* A text of at most `max` bytes without NUL, copied into the arena. */
 enum rc record_take_text(struct wire_reader *r, size_t max, struct arena *arena, const char **out,
