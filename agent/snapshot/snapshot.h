@@ -37,12 +37,14 @@
 enum snapshot_driver { SNAPSHOT_AUTO, SNAPSHOT_NONE, SNAPSHOT_BTRFS, SNAPSHOT_LVM };
 
 struct snapshot_host_options {
-    const char *state;  /* directory of the ledger */
-    const char *mounts; /* directory of our mount points; made, 0700 root */
+    const char *state; /* directory of the ledger */
 };
 
 struct snapshot_host;
-/* Makes this process's mount namespace its own (mounts of the host go on to come in, ours do not go out). */
+/*
+ * RC_CORRUPT: the ledger cannot be read; nothing is guessed.  What is mounted later has no place in any table of mounts: it is
+ * reached by its descriptor only, nobody can unmount it, and it is gone with the process.
+ */
 enum rc snapshot_host_new(const struct snapshot_host_options *options, struct snapshot_host **out,
                           struct error *e);
 void snapshot_host_free(struct snapshot_host *host); /* no set may be left */

@@ -8,12 +8,14 @@
 #ifndef AGENT_SNAPSHOT_SNAPSHOT_VIEW_H
 #define AGENT_SNAPSHOT_SNAPSHOT_VIEW_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/stat.h>
 
 struct snapshot_view {
     const char *path; /* absolute, without links and trailing slash ("/" alone excepted) */
     int root; /* the same directory in the snapshot, open; -1: left out on purpose, keep it empty */
+    bool quiet;   /* left out, and nobody needs to be told: the kernel's own, or ours */
     dev_t device; /* st_dev below `root` */
     dev_t origin; /* st_dev of the live volume: stable from cycle to cycle */
 };
