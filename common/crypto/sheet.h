@@ -20,7 +20,7 @@ struct sheet {
     struct wall made;
 };
 
-/* RC_IO when the printing failed: nobody has the key then. */
+/* An error when the printing failed: nobody has the key then. */
 enum rc
 sheet_print(const struct sheet *s, const struct keys_private *key, FILE *out, struct error *e);
 
