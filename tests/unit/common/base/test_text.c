@@ -56,6 +56,33 @@ writing_direction_cannot_be_turned(void **state)
     must_show("\xe2\x80\x94", "\xe2\x80\x94"); /* a dash is none of them */
 }
 
+static void
+durations_and_sizes_are_said_as_people_do(void **state)
+{
+    static const struct {
+        uint64_t seconds;
+        const char *text;
+    } cases[] = {{3, "3 s"}, {250, "4 min 10 s"}, {7500, "2 h 5 min"}, {273600, "3 d 4 h"}};
+    char out[TEXT_DURATION_MAX];
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_string_equal(text_duration(cases[i].seconds, out), cases[i].text);
+}
+
+static void
+a_blank_before_the_unit_is_fine(void **state)
+{
+    struct error e = ERROR_INIT;
+    uint64_t value = 0;
+    (void)state;
+    CHECK_OK(text_parse_size("16  MiB", &value, &e), &e);
+    assert_int_equal(value, 16 << 20);
+    CHECK_OK(text_parse_duration("2 w", &value, &e), &e);
+    assert_int_equal(value, 2 * 7 * 86400);
+    CHECK_RC(text_parse_duration("2 months", &value, &e), RC_INVALID);
+    CHECK_RC(text_parse_size("99999999999T", &value, &e), RC_INVALID);
+}
+
 int
 main(void)
 {
@@ -63,6 +90,8 @@ main(void)
         cmocka_unit_test(letters_of_all_languages_stay),
         cmocka_unit_test(controls_and_stray_bytes_are_escaped),
         cmocka_unit_test(writing_direction_cannot_be_turned),
+        cmocka_unit_test(durations_and_sizes_are_said_as_people_do),
+        cmocka_unit_test(a_blank_before_the_unit_is_fine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,14 +2,18 @@
 #include "common/sys/file.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/base/limits.h"
 #include "common/base/own.h"
 #include "common/sys/beneath.h"
+#include "common/sys/file_internal.h"
 #include "tests/support/check.h"
 
 struct place {
@@ -328,6 +332,95 @@ a_directory_that_others_can_change_is_refused(void **state)
 
 #define PLACE_TEST(f) cmocka_unit_test_setup_teardown(f, enter, leave)
 
+static void
+paths_longer_than_the_system_takes_are_refused(void **state)
+{
+    static char path[PATH_MAX + 8];
+    char out[PATH_MAX];
+    const struct place *place = *state;
+    struct error e = ERROR_INIT;
+    memset(path, 'a', sizeof path - 1);
+    CHECK_RC(file_replace(place->fd, path, span_of("x", 1), 0600, &e), RC_INVALID);
+    path[sizeof path - 2] = '/';
+    CHECK_RC(file_directory_of(path, out, &e), RC_INVALID);
+    CHECK_OK(file_directory_of("name", out, &e), &e);
+    assert_string_equal(out, ".");
+    CHECK_OK(file_directory_of("/name", out, &e), &e);
+    assert_string_equal(out, "/");
+}
+
+static void
+a_directory_of_somebody_else_is_refused(void **state)
+{
+    const struct place *place = *state;
+    struct error e = ERROR_INIT;
+    char path[96];
+    if (geteuid() != 0)
+        fail_msg("needs root, as tests/run has it");
+    CHECK_OK(file_make_directory(place->fd, "theirs", 0700, &e), &e);
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d/theirs", place->fd);
+    CHECK_OK(file_check_kept("directory", path, &e), &e);
+    assert_int_equal(fchownat(place->fd, "theirs", 65534, 65534, 0), 0);
+    CHECK_RC(file_check_kept("directory", path, &e), RC_DENIED);
+    assert_non_null(strstr(e.text, "chown"));
+}
+
+/* In a child: become nobody, and check a directory that only root may use. */
+static int
+check_as_nobody(int fd)
+{
+    struct error e = ERROR_INIT;
+    if (fchdir(fd) != 0 || setresuid(65534, 65534, 65534) != 0)
+        return 2;
+    return file_check_directory("state-directory", "closed", &e) == RC_DENIED &&
+                   strstr(e.text, "65534") != NULL
+               ? 0
+               : 1;
+}
+
+static void
+a_directory_that_we_cannot_write_to_is_refused(void **state)
+{
+    const struct place *place = *state;
+    struct error e = ERROR_INIT;
+    int status = -1;
+    if (geteuid() != 0)
+        fail_msg("needs root, as tests/run has it");
+    CHECK_OK(file_make_directory(place->fd, "closed", 0755, &e), &e);
+    assert_int_equal(fchmod(place->fd, 0755), 0);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(check_as_nobody(place->fd));
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
+static void
+a_tree_deeper_than_the_limit_is_not_removed_halfway_down(void **state)
+{
+    const struct place *place = *state;
+    struct error e = ERROR_INIT;
+    CLEANUP(own_closep) int fd = dup(place->fd);
+    CHECK_OK(file_make_directory(place->fd, "deep", 0700, &e), &e);
+    for (unsigned i = 0; i < LIMIT_DEPTH + 2; i++) {
+        const char *name = i == 0 ? "deep" : "d";
+        assert_true(i == 0 || mkdirat(fd, name, 0700) == 0);
+        int next = openat(fd, name, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+        assert_true(next >= 0);
+        own_closep(&fd);
+        fd = next;
+    }
+    CHECK_RC(file_remove_tree(place->fd, "deep", &e), RC_INVALID);
+    assert_non_null(strstr(e.text, "deeper"));
+    /* What lies at the limit is moved up, then all of it can go. */
+    bool found = false;
+    CHECK_OK(file_exists(place->fd, "deep/d/d", &found, &e), &e);
+    assert_true(found);
+    assert_int_equal(renameat(place->fd, "deep/d/d", place->fd, "lower"), 0);
+    CHECK_OK(file_remove_tree(place->fd, "deep", &e), &e);
+    CHECK_OK(file_remove_tree(place->fd, "lower", &e), &e);
+}
+
 int
 main(void)
 {
@@ -344,6 +437,10 @@ main(void)
         PLACE_TEST(removing_a_tree_follows_no_link),
         PLACE_TEST(a_directory_setting_is_checked_with_its_remedy),
         PLACE_TEST(a_directory_that_others_can_change_is_refused),
+        PLACE_TEST(a_tree_deeper_than_the_limit_is_not_removed_halfway_down),
+        PLACE_TEST(a_directory_that_we_cannot_write_to_is_refused),
+        PLACE_TEST(a_directory_of_somebody_else_is_refused),
+        PLACE_TEST(paths_longer_than_the_system_takes_are_refused),
         PLACE_TEST(no_path_leads_out_of_its_directory),
     };
     return cmocka_run_group_tests_name("file", tests, NULL, NULL);

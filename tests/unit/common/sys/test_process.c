@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -344,6 +345,90 @@ another_user_has_that_users_groups_only(void **state)
     assert_memory_equal(out.data, want, sizeof want - 1);
 }
 
+static void
+more_variables_than_a_child_may_have_are_refused(void **state)
+{
+    (void)state;
+    struct error e = ERROR_INIT;
+    struct process *p = NULL;
+    const char *many[100] = {NULL};
+    for (size_t i = 0; i < 99; i++)
+        many[i] = "A=b";
+    const struct process_options o = {.argv = SCRIPT("true"), .env = many};
+    CHECK_RC(process_start(&o, &p, &e), RC_INVALID);
+    assert_null(p);
+}
+
+/* In a child: as nobody, be nobody, and try to be root. */
+static int
+run_as_nobody(void)
+{
+    struct error e = ERROR_INIT;
+    CLEANUP(buffer_free) struct buffer out = BUFFER_INIT(4096);
+    const struct process_options same = {.argv = SCRIPT("id -u"), .user = "nobody"};
+    const struct process_options root = {.argv = SCRIPT("id -u"), .user = "root"};
+    if (setresgid(65534, 65534, 65534) != 0 || setresuid(65534, 65534, 65534) != 0)
+        return 1;
+    if (process_run(&same, &out, NULL, &e) != RC_OK || memcmp(out.data, "65534\n", out.len) != 0)
+        return 2;
+    if (process_run(&root, &out, NULL, &e) != RC_DENIED)
+        return 3;
+    return strstr(e.text, "as user 'root'") != NULL ? 0 : 4;
+}
+
+static void
+who_is_not_root_runs_tools_as_itself_only(void **state)
+{
+    (void)state;
+    int status = -1;
+    if (geteuid() != 0)
+        fail_msg("needs root, as tests/run has it");
+    pid_t child = fork();
+    if (child == 0)
+        _exit(run_as_nobody());
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
+/* In a child: with one more descriptor each time, until a tool can run. */
+static int
+run_with_few_descriptors(void)
+{
+    enum { MOST = 256 };
+    const struct process_options o = {.argv = SCRIPT("cat"), .input = span_of("x", 1)};
+    const struct process_options quiet = {.argv = SCRIPT("true")};
+    bool failed = false;
+    for (rlim_t limit = 3; limit < MOST; limit++) {
+        struct error e = ERROR_INIT;
+        struct buffer out = BUFFER_INIT(4096);
+        const struct rlimit few = {limit, MOST};
+        if (setrlimit(RLIMIT_NOFILE, &few) != 0)
+            return 1;
+        enum rc quiet_rc = process_run(&quiet, &out, NULL, &e);
+        enum rc rc = process_run(&o, &out, NULL, &e);
+        bool whole = out.len == 1;
+        buffer_free(&out);
+        failed |= rc != RC_OK;
+        if (rc == RC_OK)
+            return failed && whole && quiet_rc == RC_OK ? 0 : 2;
+        if (strstr(e.text, "/bin/sh") == NULL && strstr(e.text, "sh'") == NULL)
+            return 3;
+    }
+    return 4; /* what failed has kept its descriptors */
+}
+
+static void
+a_lack_of_descriptors_fails_the_start_and_costs_none(void **state)
+{
+    (void)state;
+    int status = -1;
+    pid_t child = fork();
+    if (child == 0)
+        _exit(run_with_few_descriptors());
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
 /* A parent that is killed takes its tools along: the child starts one and is killed. */
 static void
 a_killed_parent_leaves_no_tool_behind(void **state)
@@ -434,6 +519,9 @@ main(void)
         CHILD_TEST(the_environment_is_clean_and_the_group_its_own),
         CHILD_TEST(no_descriptor_and_no_ignored_signal_is_inherited),
         CHILD_TEST(another_user_has_that_users_groups_only),
+        CHILD_TEST(more_variables_than_a_child_may_have_are_refused),
+        CHILD_TEST(who_is_not_root_runs_tools_as_itself_only),
+        CHILD_TEST(a_lack_of_descriptors_fails_the_start_and_costs_none),
         CHILD_TEST(a_killed_parent_leaves_no_tool_behind),
         CHILD_TEST(several_threads_may_run_tools_at_once),
         CHILD_TEST(tools_are_found_or_the_package_is_named),

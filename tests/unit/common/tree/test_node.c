@@ -298,6 +298,82 @@ wrong_entries_are_refused_before_they_are_written(void **state)
     CHECK_RC(encode(f, &node), RC_INVALID);
 }
 
+static void
+refuse(struct fixture *f, const struct node *node)
+{
+    CHECK_RC(encode(f, node), RC_INVALID);
+    arena_reset(f->arena);
+}
+
+static void
+content_that_cannot_be_is_refused_before_it_is_written(void **state)
+{
+    static struct node_piece many[NODE_CONTENT_MAX + 1];
+    struct fixture *f = *state;
+    struct blob_ref other_key = ref(1);
+    other_key.key.bytes[0] ^= 1;
+    struct node_piece two[2] = {{.kind = NODE_DATA, .length = 1, .ref = ref(1)},
+                                {.kind = NODE_DATA, .length = 1, .ref = other_key}};
+    struct node_entry e = {
+        .name = text("a"), .type = NODE_FILE, .size = 2, .pieces = two, .piece_count = 2};
+    const struct node node = {.kind = NODE_LEAF, .count = 1, .entries = &e};
+    refuse(f, &node); /* one blob, two keys */
+    two[1].ref = ref(1);
+    CHECK_RC(encode(f, &node), RC_OK);
+    two[1].offset = LIMIT_BLOB_PLAIN;
+    refuse(f, &node);
+    two[1] = (struct node_piece){.kind = NODE_HOLE, .length = 0};
+    refuse(f, &node);
+    two[1].length = UINT64_MAX;
+    refuse(f, &node);
+    for (size_t i = 0; i <= NODE_CONTENT_MAX; i++)
+        many[i] = (struct node_piece){.kind = NODE_HOLE, .length = 1};
+    e.pieces = many;
+    e.size = e.piece_count = NODE_CONTENT_MAX + 1;
+    refuse(f, &node);
+}
+
+static void
+attributes_that_cannot_be_are_refused_before_they_are_written(void **state)
+{
+    static struct node_xattr many[LIMIT_XATTR_COUNT + 1];
+    static uint8_t value[LIMIT_XATTR_VALUE + 1];
+    struct fixture *f = *state;
+    struct node_xattr two[2] = {{.name = text("user.b")}, {.name = text("user.a")}};
+    struct node_entry e = {.name = text("a"), .type = NODE_FIFO, .xattrs = two, .xattr_count = 2};
+    const struct node node = {.kind = NODE_LEAF, .count = 1, .entries = &e};
+    refuse(f, &node);
+    two[0].name = text("user.a");
+    refuse(f, &node); /* twice */
+    two[1].name = text("user.b");
+    CHECK_RC(encode(f, &node), RC_OK);
+    two[1].value = span_of(value, sizeof value);
+    refuse(f, &node);
+    two[1] = (struct node_xattr){.name = text("")};
+    refuse(f, &node);
+    e.xattrs = many;
+    e.xattr_count = LIMIT_XATTR_COUNT + 1;
+    refuse(f, &node);
+}
+
+static void
+shapes_that_cannot_be_are_refused_before_they_are_written(void **state)
+{
+    struct fixture *f = *state;
+    struct node_part parts[2] = {{.first_name = text("b"), .entries = 1, .ref = ref(1)},
+                                 {.first_name = text("a"), .entries = 1, .ref = ref(2)}};
+    refuse(f, &(struct node){NODE_INDEX, 1, 2, {.parts = parts}});
+    parts[1].first_name = text("c");
+    CHECK_RC(encode(f, &(struct node){NODE_INDEX, 1, 2, {.parts = parts}}), RC_OK);
+    refuse(f, &(struct node){NODE_INDEX, 0, 2, {.parts = parts}});
+    refuse(f, &(struct node){NODE_INDEX, NODE_LEVEL_MAX + 1, 2, {.parts = parts}});
+    refuse(f, &(struct node){NODE_INDEX, 1, 0, {.parts = parts}});
+    parts[1].entries = 0;
+    refuse(f, &(struct node){NODE_INDEX, 1, 2, {.parts = parts}});
+    parts[1].entries = UINT64_MAX;
+    refuse(f, &(struct node){NODE_INDEX, 1, 2, {.parts = parts}});
+}
+
 #define WITH_FIXTURE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int
@@ -312,6 +388,9 @@ main(void)
         WITH_FIXTURE(newer_things_are_named_unsupported),
         WITH_FIXTURE(index_and_list_come_back),
         WITH_FIXTURE(wrong_entries_are_refused_before_they_are_written),
+        WITH_FIXTURE(content_that_cannot_be_is_refused_before_it_is_written),
+        WITH_FIXTURE(attributes_that_cannot_be_are_refused_before_they_are_written),
+        WITH_FIXTURE(shapes_that_cannot_be_are_refused_before_they_are_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

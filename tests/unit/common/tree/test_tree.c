@@ -3,10 +3,11 @@
 
 #include <stdio.h>
 
+#include "common/tree/tree_cut.h"
 #include "tests/support/check.h"
 #include "tests/support/memstore.h"
 
-enum { MANY = 30000, MEMORY = 1 << 20 };
+enum { MANY = 30000, MEMORY = 1 << 20, CUT = 256 };
 
 struct fixture {
     struct memstore *store;
@@ -140,6 +141,48 @@ one_change_in_a_large_directory_makes_few_new_blobs(void **state)
         size_t had = memstore_count(f->store);
         (void)build(f, MANY, without);
         assert_true(memstore_count(f->store) - had <= 4);
+    }
+}
+
+/* Names at which a node may end, by themselves: every 256th, and the one after it. */
+static void
+cut_name(unsigned i, char out[static 32])
+{
+    unsigned suffix = 0;
+    (void)snprintf(out, 32, "%08u", i);
+    if (i % CUT != 0 && i % CUT != CUT - 1)
+        return;
+    do
+        (void)snprintf(out, 32, "%08u.%u", i, suffix++);
+    while (tree_cut_mark_of_name(span_of(out, strlen(out))) % 1024 != 0);
+}
+
+/* 256 leaves fill the first index: the next one makes a level above. */
+static void
+an_index_has_indexes_when_it_is_long(void **state)
+{
+    enum { COUNT = CUT * CUT + 2 * CUT };
+    struct fixture *f = *state;
+    struct error e = ERROR_INIT;
+    struct blob_ref ref;
+    char name[32];
+    for (unsigned i = 0; i < COUNT; i++) {
+        cut_name(i, name);
+        add(f, name);
+    }
+    CHECK_OK(tree_builder_finish(f->builder, &ref, &e), &e);
+    assert_int_equal(memstore_count(f->store), CUT + 2 + 2 + 1);
+    assert_int_equal(list_after(f, &ref, ""), COUNT);
+    cut_name(COUNT - 2, name);
+    assert_int_equal(list_after(f, &ref, name), 1);
+    for (unsigned i = CUT - 1; i < COUNT; i += CUT - 1) {
+        struct node_entry entry;
+        bool found = false;
+        cut_name(i, name);
+        CHECK_OK(
+            tree_lookup(f->reader, &ref, span_of(name, strlen(name)), f->arena, &found, &entry, &e),
+            &e);
+        assert_true(found);
     }
 }
 
@@ -366,6 +409,7 @@ main(void)
         WITH_FIXTURE(large_directory_is_cut_and_every_name_found),
         WITH_FIXTURE(one_change_in_a_large_directory_makes_few_new_blobs),
         WITH_FIXTURE(names_must_ascend),
+        WITH_FIXTURE(an_index_has_indexes_when_it_is_long),
         WITH_FIXTURE(paths_lead_through_directories_only),
         WITH_FIXTURE(adjoining_pieces_become_one),
         WITH_FIXTURE(long_content_goes_into_lists_and_any_offset_is_read),

@@ -256,6 +256,53 @@ a_directory_never_gives_way_to_a_file(void **state)
 }
 
 static void
+special_files_that_are_the_same_are_skipped(void **state)
+{
+    struct restored *r = *state;
+    assert_int_equal(mknodat(r->source, "disk", S_IFBLK | 0600, makedev(7, 99)), 0);
+    assert_int_equal(mknodat(r->source, "null", S_IFCHR | 0600, makedev(1, 3)), 0);
+    assert_int_equal(mkfifoat(r->source, "fifo", 0600), 0);
+    pack(r);
+    CHECK_RC(restore(r, UNPACK_KEEP), RC_OK);
+    check_equal(r);
+    CHECK_RC(restore(r, UNPACK_REPLACE), RC_OK);
+    assert_int_equal(r->counts.skipped, 3);
+    assert_int_equal(unlinkat(r->target, "disk", 0), 0);
+    assert_int_equal(mknodat(r->target, "disk", S_IFBLK | 0600, makedev(7, 98)), 0);
+    CHECK_RC(restore(r, UNPACK_REPLACE), RC_OK);
+    assert_int_equal(r->counts.skipped, 2);
+    check_equal(r);
+}
+
+/* Of one file alone, without its directory. */
+static void
+one_file_alone_comes_back(void **state)
+{
+    struct restored *r = *state;
+    struct error e = ERROR_INIT;
+    struct tree_reader *reader = NULL;
+    struct node_entry entry;
+    bool found = false;
+    write_file(r, "alone", "content", 0640);
+    write_file(r, "other", "content", 0640);
+    pack(r);
+    CLEANUP(arena_freep) struct arena *arena = arena_new(1 << 20);
+    CHECK_OK(tree_reader_new(memstore_source(r->store), &reader, &e), &e);
+    CHECK_OK(
+        tree_lookup(reader, &r->root.directory, span_of("alone", 5), arena, &found, &entry, &e),
+        &e);
+    tree_reader_free(reader);
+    assert_true(found);
+    struct node_entry whole = r->root;
+    r->root = entry;
+    CHECK_RC(restore(r, UNPACK_KEEP), RC_OK);
+    r->root = whole;
+    assert_int_equal(r->counts.files, 1);
+    assert_true(target_holds(r, "alone", "content"));
+    assert_false(target_holds(r, "other", "content"));
+}
+
+static void
 a_symbolic_link_in_the_target_is_not_followed(void **state)
 {
     struct restored *r = *state;
@@ -499,6 +546,8 @@ main(void)
         WITH_FIXTURE(dry_run_counts_the_same_and_writes_nothing),
         WITH_FIXTURE(what_is_there_is_kept_or_replaced_as_told),
         WITH_FIXTURE(a_directory_never_gives_way_to_a_file),
+        WITH_FIXTURE(special_files_that_are_the_same_are_skipped),
+        WITH_FIXTURE(one_file_alone_comes_back),
         WITH_FIXTURE(a_symbolic_link_in_the_target_is_not_followed),
         WITH_FIXTURE(crafted_names_write_nothing),
         WITH_FIXTURE(a_missing_blob_costs_its_file_only),
