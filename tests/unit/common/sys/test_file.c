@@ -411,7 +411,6 @@ a_tree_deeper_than_the_limit_is_not_removed_halfway_down(void **state)
         fd = next;
     }
     CHECK_RC(file_remove_tree(place->fd, "deep", &e), RC_INVALID);
-    assert_non_null(strstr(e.text, "deeper"));
     /* What lies at the limit is moved up, then all of it can go. */
     bool found = false;
     CHECK_OK(file_exists(place->fd, "deep/d/d", &found, &e), &e);
