@@ -145,7 +145,7 @@ a_file_that_changed_in_the_moment_of_the_cut_is_read_again(void **state)
 }
 
 static void
-unmount(const char (*path)[128])
+unmount(char (*path)[128])
 {
     if ((*path)[0] != '\0')
         assert_int_equal(umount2(*path, MNT_DETACH), 0);
