@@ -21,9 +21,10 @@ ADDRESSES = {"controller": "10.88.0.10", "ldap1": "10.88.0.11", "imap1": "10.88.
 
 
 class Cluster:
-    def __init__(self, base, programs=None, messages=2100, rows=4000):
+    def __init__(self, base, programs=None, messages=2100, rows=4000, volumes={}):
+        """`volumes`: host -> places that lie on btrfs."""
         self.base, self.messages, self.rows = pathlib.Path(base), messages, rows
-        self.network = Network(self.base, {"programs": programs} if programs else {})
+        self.network = Network(self.base, {"programs": programs} if programs else {}, volumes)
 
     def __enter__(self):
         self.network.__enter__()

@@ -122,17 +122,20 @@ class Daemon:
 
 
 class Host:
-    def __init__(self, base, name, address, shown={}):
+    def __init__(self, base, name, address, shown={}, volumes=()):
+        """`volumes`: places of the host that become subvolumes of one btrfs image."""
         self.base, self.name, self.address = pathlib.Path(base), name, address
         self.root = self.base / name
         self.logs = self.base / "log"
         self.daemons = []
+        self.pid, self.volumes = None, tuple(volumes)
         self._furnish()
         self.log = self.open_log("init")
         shown = {"support": HERE, **shown}
         command = ["unshare", "--net", "--mount", "--pid", "--uts", "--ipc", "--fork", "--kill-child", "--mount-proc"]
         self.unshare = subprocess.Popen([*command, PYTHON, HERE / "host_init.py", name, self.root,
-                                         *(f"{target}={folder}" for target, folder in shown.items())],
+                                         *(f"{target}={folder}" for target, folder in shown.items()),
+                                         *(f"+{place}" for place in volumes)],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log,
                                         start_new_session=True, env=ENVIRONMENT)
         if self.unshare.stdout.readline() != b"ready\n":
@@ -168,7 +171,14 @@ class Host:
 
     def outside(self, path):
         """Where an absolute path of the host is on the machine (for /etc, /var and /srv)."""
-        return self.root / str(path).lstrip("/")
+        below_a_volume = any(str(path).startswith(volume) for volume in self.volumes)
+        root = pathlib.Path(f"/proc/{self.pid}/root") if below_a_volume else self.root
+        return root / str(path).lstrip("/")
+
+    def cuts(self):
+        """Every read-only subvolume of its volumes: what a cut made and nobody has removed yet."""
+        listed = self.run(["btrfs", "subvolume", "list", "-r", "/mnt/volumes"])
+        return [line.split(" path ")[1] for line in listed.splitlines()]
 
     def open_log(self, what):
         return open(self.logs / f"{self.name}.{what}", "ab")
@@ -245,8 +255,8 @@ class Host:
 class Network:
     """A bridge in a namespace of its own, and the hosts on it."""
 
-    def __init__(self, base, shown={}):
-        self.base, self.shown, self.hosts = pathlib.Path(base), shown, {}
+    def __init__(self, base, shown={}, volumes={}):
+        self.base, self.shown, self.volumes, self.hosts = pathlib.Path(base), shown, volumes, {}
 
     def __enter__(self):
         self.switch = Host(self.base, "switch", "10.88.0.1")
@@ -255,7 +265,7 @@ class Network:
         return self
 
     def host(self, name, address):
-        host = self.hosts[name] = Host(self.base, name, address, self.shown)
+        host = self.hosts[name] = Host(self.base, name, address, self.shown, self.volumes.get(name, ()))
         self.switch.run(["ip", "link", "add", "name", name, "type", "veth", "peer", "name", "p-" + name])
         subprocess.run(["nsenter", f"--target={self.switch.pid}", "--net", "--",
                         "ip", "link", "set", "p-" + name, "name", "eth0", "netns", str(host.pid)], check=True)

@@ -68,8 +68,8 @@ class Agent:
 
 
 class Koffer:
-    def __init__(self, cluster):
-        self.cluster, self.controller_host = cluster, cluster.hosts["controller"]
+    def __init__(self, cluster, sources=SOURCES):
+        self.cluster, self.controller_host, self.sources = cluster, cluster.hosts["controller"], sources
         self.controller, self.agents = None, {}
 
     # ---- the daemons
@@ -77,7 +77,7 @@ class Koffer:
     def set_up(self):
         self.recovery_sheet = self.init()
         self.start_controller()
-        for name in SOURCES:
+        for name in self.sources:
             self.enroll(name)
             self.start_agent(name)
         self.wait_for_agents()
@@ -100,7 +100,8 @@ class Koffer:
         self.add_user(host)
         sections = "".join(f'source "{source}" {{\n    {section}\n}}\n' for source, section in sources.items())
         config = host.outside(AGENT["config"])
-        config.write_text(sections)
+        # The hosts lie on whatever the machine has: cuts are tested on images of their own.
+        config.write_text("snapshot = none\n" + sections)
         config.chmod(0o600)
 
     @staticmethod
@@ -114,7 +115,7 @@ class Koffer:
                     out.write(line)
 
     def enroll(self, name):
-        self.configure_agent(name, SOURCES[name])
+        self.configure_agent(name, self.sources[name])
         token = self.json("agent", "add", name)["token"]
         self.agent_program(name, "enroll", input=token + "\n")
 
@@ -131,7 +132,8 @@ class Koffer:
     def connected(self):
         return {agent["name"] for agent in self.json("agent", "list")["agents"] if agent["state"] == "connected"}
 
-    def wait_for_agents(self, names=tuple(SOURCES), seconds=30):
+    def wait_for_agents(self, names=(), seconds=30):
+        names = names or tuple(self.sources)
         def all_connected_or_dead():
             dead = [name for name in names if not self.agents[name].running()]
             if dead:
@@ -196,6 +198,11 @@ class Koffer:
     def newest_full(self):
         """Its number, as text."""
         return str(self.json("full", "list")["fulls"][0]["full"])
+
+    def restore(self, what, folder):
+        """`what`: SOURCE[/PATH] of the newest full; returns where it is on the machine."""
+        self.cli("restore", "files", f"{self.newest_full()}:{what}", "--to", folder, timeout=300)
+        return self.controller_host.outside(folder)
 
     def restore_all(self, folder):
         """All of the newest full, to a directory of the controller's host; returns where that is on the machine."""

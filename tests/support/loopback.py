@@ -124,7 +124,7 @@ class Loopback:
         config.write_text(f'user = "nobody"\nstate-directory = "{self.agent(name)}"\n'
                           f'private-directory = "{self.secrets(name)}"\nsocket = "{self.top}/run-{name}/socket"\n'
                           f'staging-directory = "{self.top}/staging-{name}"\n'
-                          f'restore-roots = {{"{self.top}/restored-{name}"}}\n' + sources)
+                          f'restore-roots = {{"{self.top}/restored-{name}"}}\nsnapshot = none\n' + sources)
         config.chmod(0o600)
         return config
 

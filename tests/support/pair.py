@@ -54,7 +54,7 @@ class Pair:
         (base / "agent").symlink_to(pathlib.Path(self.open.name) / "agent")
         self.configure("agent.conf", f'user = "{NOBODY}"\nstate-directory = "{self.open.name}/agent"\n'
                        f'private-directory = "{base}/priv"\nsocket = "{self.open.name}/run/socket"\n'
-                       f'staging-directory = "{base}/staging"\nlease = "{lease}"\n'
+                       f'staging-directory = "{base}/staging"\nlease = "{lease}"\nsnapshot = none\n'
                        f'{agent_keys}\nsource "data" {{ kind = files  paths = {{"{base}/data"}} }}\n{sources}\n')
         self.configure("controller.conf", f'cluster = "pair"\nstate-directory = "{base}/controller"\nvault = "{base}/vault"\n'
                        f'run-directory = "{base}/run"\nadvertise = "{advertise}"\n'
