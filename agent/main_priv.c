@@ -142,6 +142,23 @@ unlinkp(const char **path)
         (void)unlink(*path);
 }
 
+/* Snapshots are root's to make; in a trial as somebody else everything is read live. */
+static enum rc
+open_snapshots(const struct settings *s, struct snapshot_host **out, struct error *e)
+{
+    const struct snapshot_host_options options = {.state = s->private};
+    return privilege_self().uid == 0 ? snapshot_host_new(&options, out, e) : RC_OK;
+}
+
+static enum snapshot_driver
+driver_of(const struct settings *s)
+{
+    int i = 0;
+    while (!text_equal(s->snapshot, source_snapshot_names[i]))
+        i++;
+    return (enum snapshot_driver)i;
+}
+
 static enum rc
 serve(const struct settings *s, const struct config *config, const struct secrets *secrets,
       const struct privilege_account *peer, struct context *context, struct error *e)
@@ -150,7 +167,9 @@ serve(const struct settings *s, const struct config *config, const struct secret
     CLEANUP(own_closep) int listener = -1;
     CLEANUP(unlinkp) const char *socket = NULL;
     TRY(open_signals(&signals, e));
+    CLEANUP(snapshot_host_freep) struct snapshot_host *snapshots = NULL;
     TRY(open_listener(s, peer, &listener, &socket, e));
+    TRY(open_snapshots(s, &snapshots, e));
     context->signals = signals;
     const struct priv_server_options options = {
         .jobs =
@@ -171,6 +190,8 @@ serve(const struct settings *s, const struct config *config, const struct secret
                 .pinned = s->pinned,
                 .pinned_count = s->pinned_count,
                 .lease_ms = (int64_t)s->lease_seconds * 1000,
+                .snapshots = snapshots,
+                .snapshot = driver_of(s),
             },
         .listener = listener,
         .peer = peer->uid,

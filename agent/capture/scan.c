@@ -199,7 +199,7 @@ scan_directory(struct scan *s, const struct scan_place *in, const char *name,
         s->result->unreadable++;
     }
     snapshot_view_adopt(s->o.intake->views, &st);
-    if (opened.outside)
+    if (opened.outside && !opened.quiet)
         scan_open_warn_outside(s);
     if (opened.outside || is_foreign(s, in, child, fd, &st))
         reason = NULL;

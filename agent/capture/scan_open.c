@@ -16,7 +16,9 @@ scan_open(const struct scan *s, const struct scan_place *in, const char *name, i
 {
     const struct snapshot_view *view = snapshot_view_find(s->o.intake->views, scan_item_path(s));
     const bool there = view != NULL && view->root >= 0;
-    *out = (struct scan_opened){.cut = there || in->cut, .outside = view != NULL && !there};
+    *out = (struct scan_opened){.cut = there || in->cut,
+                                .outside = view != NULL && !there,
+                                .quiet = view != NULL && view->quiet};
     out->fd = there ? intake_open(view->root, ".", flags) : intake_open(in->fd, name, flags);
 }
 

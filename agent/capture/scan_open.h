@@ -13,7 +13,8 @@
 struct scan_opened {
     int fd;       /* -1 and errno */
     bool cut;     /* in a snapshot */
-    bool outside; /* another file system, left out on purpose: keep the directory empty */
+    bool outside; /* another volume, left out on purpose: keep the directory empty */
+    bool quiet;   /* without a word about it */
 };
 
 /* `name` in `in`, the entry at hand of the walk. */

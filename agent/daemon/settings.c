@@ -52,6 +52,15 @@ const struct config_key settings_keys[] = {
          "names.  With it, whoever takes over the controller can neither add a key of their own nor "
          "leave one out: nothing is captured until both lists are the same.  A new recovery sheet "
          "must then be named here too, on every host, and one that is retired be removed."},
+    {.name = "snapshot",
+     .type = CONFIG_CHOICE,
+     .choices = source_snapshot_names,
+     .fallback = "auto",
+     .help =
+         "How the paths of a source are frozen, so that all of a cycle is read as of one moment. "
+         "auto: by what is under each path, btrfs or a logical volume of LVM with ext4 or XFS, and "
+         "an error where it is something else. btrfs, lvm: that one, or an error. none: nothing is "
+         "frozen, and what changes while it is read is captured as it comes."},
     {.name = "compression-level",
      .type = CONFIG_NUMBER,
      .fallback = "3",
@@ -133,6 +142,7 @@ settings_read(const char *path, struct config **config, struct settings *out, st
         .level = config_number(s, "compression-level"),
         .threads = config_number(s, "threads"),
         .lease_seconds = config_number(s, "lease"),
+        .snapshot = config_text(s, "snapshot"),
     };
     TRY(take_roots(*config, out, e));
     return take_pinned(*config, out, e);

@@ -31,6 +31,7 @@ struct settings {        /* borrows from the configuration */
     struct id pinned[SETTINGS_PINNED_MAX]; /* fingerprints of recipients */
     size_t pinned_count;
     uint64_t level, threads, lease_seconds;
+    const char *snapshot; /* of sources that do not say it: one of source_snapshot_names */
 };
 
 /* `config` owns what *out points to. */

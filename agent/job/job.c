@@ -125,6 +125,7 @@ job_board_free(struct job_board *b)
     for (size_t i = 0; i < b->source_count; i++)
         if (job_let_go(b, &b->sources[i], false, NULL, &e) != RC_OK)
             log_error(&e, "release at the end", LOG_TEXT("source", b->sources[i].name));
+    job_reaper_stop(b->reaper);
     (void)pthread_mutex_destroy(&b->receipt);
     free(b);
 }
@@ -132,8 +133,10 @@ job_board_free(struct job_board *b)
 /* ---- running */
 
 static job_step *const steps[JOB_VERBS_] = {
-    [JOB_CHECK] = job_step_check,     [JOB_CAPTURE] = job_step_capture, [JOB_SEAL] = job_step_seal,
-    [JOB_RELEASE] = job_step_release, [JOB_RESTORE] = job_step_restore,
+    [JOB_CHECK] = job_step_check,     [JOB_READY] = job_step_ready,
+    [JOB_CUT] = job_step_cut,         [JOB_CAPTURE] = job_step_capture,
+    [JOB_SEAL] = job_step_seal,       [JOB_RELEASE] = job_step_release,
+    [JOB_RESTORE] = job_step_restore,
 };
 
 static bool
@@ -310,6 +313,8 @@ job_each(struct job_board *b, job_visit *visit, void *ctx)
             .record = ended ? buffer_span(&job->record) : (struct span){0},
             .started = job->started,
             .finished = ended ? job->finished : (struct wall){0},
+            .cut_from = job->cut.from,
+            .cut_until = job->cut.until,
         };
         visit(ctx, &status);
     }
@@ -406,5 +411,8 @@ enum rc
 job_reap(struct job_board *b, struct error *e)
 {
     TRY_IN(file_make_directory(AT_FDCWD, b->options.staging, 0711, e), e, "staging directory");
-    return file_list(AT_FDCWD, b->options.staging, reap_one, b, e);
+    TRY(file_list(AT_FDCWD, b->options.staging, reap_one, b, e));
+    if (b->options.snapshots != NULL && b->reaper == NULL)
+        TRY(job_reaper_start(b->options.snapshots, &b->reaper, e));
+    return RC_OK;
 }

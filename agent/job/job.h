@@ -20,6 +20,7 @@
 #define AGENT_JOB_JOB_H
 
 #include "agent/capture/capture.h"
+#include "agent/snapshot/snapshot.h"
 #include "common/crypto/keys.h"
 #include "common/tree/unpack.h"
 
@@ -92,6 +93,8 @@ struct job_options {
     int level;
     unsigned threads;
     int64_t lease_ms;
+    struct snapshot_host *snapshots; /* NULL: nothing can be cut, everything is read live */
+    enum snapshot_driver snapshot;   /* of sources that do not say it */
     struct job_ports ports;
     void (*wake)(void *ctx); /* from any thread: something ended */
     void *wake_ctx;
@@ -103,7 +106,7 @@ void job_board_free(struct job_board *b); /* cancels, waits, releases everything
 DEFINE_FREEP(job_board)
 /* RC_DENIED unless it is the vault we were enrolled for, and the controller has signed its recipients: nothing is done before. */
 enum rc job_set_vault(struct job_board *b, const struct job_vault *vault, struct error *e);
-/* Removes what an earlier process left in the staging directories. */
+/* Removes what an earlier process left in the staging directories; from now on snapshots that nobody owns go, too. */
 enum rc job_reap(struct job_board *b, struct error *e);
 
 enum rc job_submit(struct job_board *b, const struct job_order *order, struct error *e);

@@ -5,18 +5,32 @@
 #include <pthread.h>
 
 #include "agent/job/job.h"
+#include "agent/job/job_reaper.h"
 
 /* Of the directories in the staging directory: "source.<name>". */
 #define JOB_STAGING_PREFIX "source."
+
+enum { JOB_KEPT_MAX = 64, JOB_KEPT_NAME = 64, JOB_KEPT_VALUE = 255 };
+
+/* A fact that goes into the archive record (record.md). */
+struct job_kept {
+    char name[JOB_KEPT_NAME + 1], value[JOB_KEPT_VALUE + 1];
+};
 
 /* A configured source, and what it holds between the steps of a cycle. */
 struct job_source {
     const struct source_kind *kind;
     const struct config_section *section;
     const char *name;
-    uint64_t cycle;          /* 0: none */
-    bool release_due;        /* the cycle was released while a step of it was still ending */
-    void *memory;            /* the kind's own, see source_step */
+    uint64_t cycle;           /* 0: none */
+    bool release_due;         /* the cycle was released while a step of it was still ending */
+    void *memory;             /* the kind's own, see source_step */
+    struct snapshot_set *set; /* planned by ready, taken by cut, until released; NULL: live */
+    struct snapshot_views views;
+    bool cut_made; /* the snapshots are there, and mounted */
+    struct source_cut cut;
+    struct job_kept kept[JOB_KEPT_MAX];
+    size_t kept_count;
     struct capture *capture; /* finished, until released */
     struct capture_result captured;
     struct wall started, finished;
@@ -42,6 +56,7 @@ struct job {
     struct error e;
     char remedy[256];
     struct wall started, finished;
+    struct source_cut cut;
 };
 
 struct job_board {
@@ -52,11 +67,26 @@ struct job_board {
     pthread_mutex_t receipt; /* the host's receipt: sources are released at the same time */
     struct job *jobs[JOB_MAX];
     size_t job_count;
+    struct job_reaper *reaper;
 };
 
 /* One per verb, on the job's thread: job_step.c, job_restore.c. */
 typedef enum rc job_step(struct job *job, struct error *e);
-job_step job_step_check, job_step_capture, job_step_seal, job_step_release, job_step_restore;
+job_step job_step_check, job_step_ready, job_step_cut, job_step_capture, job_step_seal,
+    job_step_release, job_step_restore;
+
+/* What the kind's operations of this step are called with. */
+struct source_step job_step_of(struct job *job, const char *staging);
+
+/* job_cut.c */
+/* Kept facts of a step that went well are the source's from now on, a newer one in place of an older. */
+void job_cut_keep(struct job_source *s, const struct source_report *report);
+/* Snapshots and mounts go, what was kept is forgotten; what cannot be removed now the reaper takes later. */
+void job_cut_release(struct job_source *s);
+/* source_step.place; its ctx is the source. */
+const char *job_cut_place(const struct source_step *step, const char *path);
+/* After the walk: RC_STALE when a snapshot did not last until here. */
+enum rc job_cut_check(struct job_source *s, struct error *e);
 
 /* Whatever the source holds for its cycle is let go; idempotent.  `committed`: the new memory replaces the old. */
 enum rc job_let_go(struct job_board *b, struct job_source *s, bool committed,

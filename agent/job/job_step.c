@@ -19,8 +19,8 @@ memory_path(const struct job_board *b, const struct job_source *s, char out[stat
     (void)snprintf(out, JOB_PATH_MAX, "%s/memory/%s", b->options.state, s->name);
 }
 
-static struct source_step
-step_of(struct job *job, const char *staging)
+struct source_step
+job_step_of(struct job *job, const char *staging)
 {
     return (struct source_step){
         .config = job->source->section,
@@ -30,6 +30,8 @@ step_of(struct job *job, const char *staging)
         .deadline = job->deadline,
         .cancel = &job->cancel,
         .report = &job->report,
+        .cut = job->source->cut,
+        .snapshotted = job->source->set != NULL,
         .memory = job->source->memory,
     };
 }
@@ -101,7 +103,8 @@ job_step_check(struct job *job, struct error *e)
     TRY_IN(fresh_staging(staging, e), e, "staging");
     if (job->order.forget)
         TRY(forget(job->board, job->source, e));
-    struct source_step step = step_of(job, staging);
+    job_cut_release(job->source);
+    struct source_step step = job_step_of(job, staging);
     enum rc rc = job->source->kind->check(&step, e);
     job->source->memory = step.memory;
     return rc;
@@ -126,21 +129,29 @@ capture_into(struct job *job, struct capture_store *store, struct error *e)
         .domain = &b->options.domain,
         .level = b->options.level,
         .threads = b->options.threads,
+        .views = s->set != NULL ? &s->views : NULL,
+        .cut = s->cut.from,
         .store = store,
         .report = &job->report,
         .progress = &job->progress,
         .cancel = &job->cancel,
     };
     TRY(capture_begin(&options, &c, e));
-    struct source_step step = step_of(job, staging);
+    struct source_step step = job_step_of(job, staging);
+    step.place = job_cut_place;
+    step.place_ctx = s;
     enum rc rc = s->kind->capture(&step, capture_collector(c), e);
     s->memory = step.memory;
+    s->cut = step.cut;
     if (rc != RC_OK)
         return rc;
     TRY(capture_finish(c, &s->captured, e));
+    TRY(job_cut_check(s, e));
     TRY(b->options.ports.finish_store(b->options.ports.ctx, store, e));
     s->captured.incomplete = s->captured.incomplete || job->report.incomplete;
     job->captured = s->captured;
+    job->cut = s->cut;
+    job_cut_keep(s, &job->report);
     s->capture = TAKE(c);
     return RC_OK;
 }
@@ -150,6 +161,9 @@ job_step_capture(struct job *job, struct error *e)
 {
     const struct job_ports *ports = &job->board->options.ports;
     struct capture_store *store = NULL;
+    if (job->source->set != NULL && !job->source->cut_made)
+        return error_set(e, RC_INVALID, "source '%s' was made ready and never cut",
+                         job->source->name);
     capture_free(job->source->capture); /* of an order that was repeated */
     job->source->capture = NULL;
     TRY(ports->open_store(ports->ctx, job->order.job, &job->order.token, &job->cancel, &store, e));
@@ -239,6 +253,7 @@ job_step_seal(struct job *job, struct error *e)
     struct job_board *b = job->board;
     struct job_source *s = job->source;
     struct record_recipient recipients[LIMIT_RECIPIENTS];
+    struct record_fact facts[JOB_KEPT_MAX];
     if (s->capture == NULL)
         return error_set(e, RC_NOT_FOUND, "source '%s' has nothing to seal", s->name);
     TRY(check_recipients(job, e));
@@ -255,6 +270,9 @@ job_step_seal(struct job *job, struct error *e)
         .previous = job->order.previous,
         .started = s->started,
         .finished = s->finished,
+        .cut_from = s->cut.from,
+        .cut_until = s->cut.until,
+        .facts = facts,
         .state = s->captured.incomplete ? RECORD_ARCHIVE_INCOMPLETE : RECORD_COMPLETE,
         .totals = s->captured.totals,
         .root = s->captured.root.id,
@@ -262,6 +280,9 @@ job_step_seal(struct job *job, struct error *e)
         .recipient_count = job->vault.recipient_count,
     };
     memcpy(archive.domain, b->options.domain.id, BLOB_DOMAIN_SIZE);
+    for (size_t i = 0; i < s->kept_count; i++)
+        if (record_fact_fits(&archive, s->kept[i].name, s->kept[i].value))
+            facts[archive.fact_count++] = (struct record_fact){s->kept[i].name, s->kept[i].value};
     return record_encode_archive(&archive, b->options.signing, &job->record, e);
 }
 
@@ -303,6 +324,7 @@ job_let_go(struct job_board *b, struct job_source *s, bool committed, struct sou
         return rc;
     struct error later = ERROR_INIT;
     enum rc released = release_kind(b, s, report, &later);
+    job_cut_release(s);
     s->release_due = s->release_due && released != RC_OK;
     if (released == RC_OK)
         s->cycle = 0;

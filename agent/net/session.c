@@ -38,6 +38,7 @@ struct hello {
     Koffer__Source sources[JOB_SOURCES_MAX];
     Koffer__Source *source_list[JOB_SOURCES_MAX];
     uint64_t jobs[JOB_MAX];
+    char *features[1];
     char system[128];
 };
 
@@ -65,6 +66,9 @@ add_sources(const struct session *s, struct hello *h)
     h->message.sources = h->source_list;
 }
 
+/* What a controller may ask of this agent beyond the protocol's base. */
+static const char feature_cut[] = "cut"; /* READY and CUT, docs/architecture/cut.md */
+
 static enum rc
 say_hello(struct session *s, struct error *e)
 {
@@ -78,6 +82,9 @@ say_hello(struct session *s, struct error *e)
     h->message.system = h->system;
     h->message.clock = clock_wall().ns;
     h->message.session = s->number;
+    h->features[0] = message_text(feature_cut);
+    h->message.features = h->features;
+    h->message.n_features = 1;
     add_sources(s, h);
     priv_client_each(s->priv, add_job, h);
     h->message.jobs = h->jobs;

@@ -55,6 +55,7 @@ enum rc snapshot_host_reap(struct snapshot_host *host, size_t *left, struct erro
 struct snapshot_path {
     const char *path; /* absolute; may lead through links */
     bool cross;       /* file systems mounted below belong to it */
+    bool must; /* where no driver serves: RC_UNSUPPORTED; else it has no view, and is read live */
 };
 
 struct snapshot_request {

@@ -274,8 +274,14 @@ plan_path(struct plan *plan, const struct snapshot_path *wanted, struct error *e
     CLEANUP(own_freep) char *top = strdup(path);
     if (top == NULL)
         return error_set(e, RC_NO_MEMORY, "plan of snapshots");
+    struct error why = ERROR_INIT;
     TRY(find_root(plan, top, e));
-    TRY(plan_volume(plan, top, path, wanted->cross, e));
+    enum rc rc = plan_volume(plan, top, path, wanted->cross, &why);
+    if (rc == RC_UNSUPPORTED && !wanted->must)
+        return RC_OK;
+    if (rc != RC_OK)
+        *e = why;
+    TRY(rc);
     for (size_t i = 0; i < mounts_count(plan->mounts); i++)
         TRY(plan_mount(plan, mounts_at(plan->mounts, i), path, wanted->cross, e));
     return RC_OK;

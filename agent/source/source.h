@@ -83,9 +83,13 @@ struct source_collector {
     void (*phase)(struct source_collector *c, const char *phase);
 };
 
-/* Where a kind names its paths to; as source_collector.path, without what is left out. */
+/* Where a kind names what it will read to; as source_collector.path, without what is left out. */
 struct source_places {
-    enum rc (*path)(struct source_places *p, const char *path, bool cross, struct error *e);
+    /* `must`: where no driver serves, the step fails; else it is read live, like what the kind does not name. */
+    enum rc (*path)(struct source_places *p, const char *path, bool cross, bool must,
+                    struct error *e);
+    bool
+        optional; /* set by the kind: where no driver serves it has another way, and is told by `snapshotted` */
 };
 
 /* When it was: of a snapshot, an export, a dump; {0}: read live. */
@@ -102,10 +106,11 @@ struct source_step {
     struct mono deadline;        /* {0}: none */
     const _Atomic(bool) *cancel; /* look at it now and then: RC_CANCELLED */
     struct source_report *report;
-    struct source_cut
-        cut; /* set by the caller before capture when it was snapshotted; a kind that exports or dumps sets it there */
-    bool snapshotted; /* capture: the paths are read from snapshots */
-    /* capture: a live path's place in the snapshot, for tools; NULL: it is read live.  Lives until release. */
+    /* Of the snapshots, from capture on; a kind that exports or dumps sets it in capture. */
+    struct source_cut cut;
+    bool snapshotted; /* from ready on: the paths are to be, or are, read from snapshots */
+    /* Capture: the name by which this process may open in the snapshot what is `path` live, in the report's arena; NULL: it
+     * is read live.  Valid until release. */
     const char *(*place)(const struct source_step *step, const char *path);
     void *place_ctx;
     void *
@@ -145,6 +150,8 @@ const struct source_kind *source_kind_of(const char *name); /* NULL: unknown */
  */
 extern const struct config_key source_keys[];
 extern const struct config_key source_common_keys[]; /* those of every kind */
+extern const char
+    *const source_snapshot_names[]; /* choices of `snapshot`; as enum snapshot_driver */
 enum rc
 source_validate(const struct config *config, const struct config_section *section, struct error *e);
 

@@ -8,6 +8,8 @@
 
 static const char *const kind_names[] = {"ldap", "imap", "mariadb", "files", NULL};
 
+const char *const source_snapshot_names[] = {"auto", "none", "btrfs", "lvm", NULL};
+
 #define COMMON_KEYS                                                                                \
     {.name = "kind",                                                                               \
      .type = CONFIG_CHOICE,                                                                        \
@@ -18,6 +20,11 @@ static const char *const kind_names[] = {"ldap", "imap", "mariadb", "files", NUL
          .type = CONFIG_BOOL,                                                                      \
          .fallback = "yes",                                                                        \
          .help = "A cycle that misses this source is incomplete and never counts as a full."},     \
+        {.name = "snapshot",                                                                       \
+         .type = CONFIG_CHOICE,                                                                    \
+         .choices = source_snapshot_names,                                                         \
+         .help = "How the paths are frozen for the cut: as the key of the same name outside of "   \
+                 "sources, which says it for all that do not."},                                   \
     {                                                                                              \
         .name = "description", .type = CONFIG_TEXT, .help = "A remark for the operator."           \
     }

@@ -103,14 +103,34 @@ files_check(struct source_step *step, struct error *e)
     return RC_OK;
 }
 
+static bool
+crosses(const struct source_step *step)
+{
+    return !config_bool(step->config, "one-file-system");
+}
+
+static enum rc
+files_paths(struct source_step *step, struct source_places *p, struct error *e)
+{
+    for (size_t i = 0; i < config_list_count(step->config, "paths"); i++)
+        TRY(p->path(p, config_list_at(step->config, "paths", i), crosses(step), true, e));
+    for (size_t i = 0; i < config_list_count(step->config, "optional-paths"); i++) {
+        const char *path = config_list_at(step->config, "optional-paths", i);
+        bool found;
+        TRY(find_path(path, &found, e));
+        if (found)
+            TRY(p->path(p, path, crosses(step), true, e));
+    }
+    return RC_OK;
+}
+
 static enum rc
 deliver(struct source_step *step, struct source_collector *c, const char *path, struct error *e)
 {
     void *section; /* asked until the capture is finished: the configuration lives longer */
     memcpy(&section, &step->config, sizeof section);
     source_phase(step, c, "read %s", path);
-    return c->path(c, path, !config_bool(step->config, "one-file-system"), files_exclude, section,
-                   e);
+    return c->path(c, path, crosses(step), files_exclude, section, e);
 }
 
 static enum rc
@@ -151,6 +171,7 @@ const struct source_kind files_source_kind = {
     .validate = files_validate,
     .describe = files_describe,
     .check = files_check,
+    .paths = files_paths,
     .capture = files_capture,
     .release = files_release,
 };

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "agent/source/imap/imap_paths.h"
+#include "agent/source/imap/mailbox_cut.h"
 #include "agent/source/imap/mailbox_list.h"
 #include "common/base/text.h"
 #include "common/sys/process.h"
@@ -131,6 +132,21 @@ imap_check(struct source_step *step, struct error *e)
     return RC_OK;
 }
 
+static enum rc
+imap_paths_to_cut(struct source_step *step, struct source_places *p, struct error *e)
+{
+    CLEANUP(layout_free) struct layout layout = {0};
+    struct stat about;
+    TRY(layout_read(step, &layout, e));
+    for (size_t i = 0; i < layout.paths->count; i++) {
+        const struct imap_path *path = &layout.paths->paths[i];
+        /* /etc is rarely on a volume of its own, and what lies there changes by an administrator's hand only. */
+        if (must_exist(path->role) || stat(path->path, &about) == 0)
+            TRY(p->path(p, path->path, true, must_exist(path->role), e));
+    }
+    return RC_OK;
+}
+
 struct listing {
     struct process *process;
     struct mailbox_list *list;
@@ -166,11 +182,14 @@ report_twins(void *ctx, const char *one, const char *other, const char *uniqueid
 }
 
 static enum rc
-capture_listing(struct source_step *step, struct source_collector *c, struct error *e)
+capture_listing(struct source_step *step, struct source_collector *c, const struct imap_conf *conf,
+                struct error *e)
 {
-    const char *tool;
+    const char *tool, *conf_path = config_text(step->config, "imapd-conf");
     TRY(find_tool(step, "ctl_mboxlist", &tool, e));
-    const char *const argv[] = {tool, "-C", config_text(step->config, "imapd-conf"), "-d", NULL};
+    if (step->snapshotted)
+        TRY(mailbox_cut_prepare(step, conf, &conf_path, e));
+    const char *const argv[] = {tool, "-C", conf_path, "-d", NULL};
     const struct process_options options = {.argv = argv,
                                             .user = config_text(step->config, "cyrus-user"),
                                             .deadline = step->deadline,
@@ -222,7 +241,7 @@ imap_capture(struct source_step *step, struct source_collector *c, struct error 
     step->memory = layout;
     layout_free(layout); /* of a capture that is repeated */
     TRY(layout_read(step, layout, e));
-    TRY(capture_listing(step, c, e));
+    TRY(capture_listing(step, c, layout->conf, e));
     for (size_t i = 0; i < layout->paths->count; i++)
         TRY(capture_path(step, c, layout, &layout->paths->paths[i], e));
     return RC_OK;
@@ -245,6 +264,7 @@ const struct source_kind imap_source_kind = {
     .keys = imap_keys,
     .describe = imap_describe,
     .check = imap_check,
+    .paths = imap_paths_to_cut,
     .capture = imap_capture,
     .release = imap_release,
 };

@@ -301,7 +301,11 @@ capture_authority(struct source_collector *c, const char *directory, struct erro
 static enum rc
 ldap_capture(struct source_step *step, struct source_collector *c, struct error *e)
 {
+    /* The server makes each export of one moment between these: it tells no more. */
+    step->cut.from = clock_wall();
     TRY(for_instances(step, c, capture_instance, e));
+    step->cut.until = clock_wall();
+    source_report_keep(step->report, "cut.method", "export");
     const char *one = config_text(step->config, "config-directory");
     source_phase(step, c, "read %s", one == NULL ? root : one);
     TRY(c->path(c, one == NULL ? root : one, false, exclude_transient, NULL, e));

@@ -42,7 +42,7 @@ static enum rc
 plan(struct snapshot_host *host, const char *path, bool cross, struct snapshot_set **out,
      struct error *e)
 {
-    const struct snapshot_path paths[] = {{.path = path, .cross = cross}};
+    const struct snapshot_path paths[] = {{.path = path, .cross = cross, .must = true}};
     const struct snapshot_request request = {
         .cycle = 17, .source = "srv", .paths = paths, .count = 1};
     return snapshot_plan(host, &request, &notes, out, e);
