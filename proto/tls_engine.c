@@ -292,22 +292,6 @@ connection_verified(nng_tls_engine_conn *c)
 }
 
 enum rc
-tls_view_pipe(nng_pipe pipe, struct tls_view *out, struct error *e)
-{
-    bool ignored;
-    struct tls_view view = {.stream = NULL};
-
-    viewer = &view;
-    int error = nng_pipe_get_bool(pipe, NNG_OPT_TLS_VERIFIED, &ignored);
-    viewer = NULL;
-    if (error != 0 || view.stream == NULL)
-        return error_set(e, RC_PROTOCOL, "connection is not of our TLS engine: %s",
-                         nng_strerror(error));
-    *out = view;
-    return RC_OK;
-}
-
-enum rc
 tls_view_stream(nng_stream *stream, struct tls_view *out, struct error *e)
 {
     bool ignored;

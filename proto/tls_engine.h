@@ -53,7 +53,6 @@ struct tls_view {
 };
 
 /* RC_PROTOCOL when the connection is not of our engine. */
-enum rc tls_view_pipe(nng_pipe pipe, struct tls_view *out, struct error *e);
 enum rc tls_view_stream(nng_stream *stream, struct tls_view *out, struct error *e);
 /* "192.0.2.1:7420", "[2001:db8::1]:7420", or "local". */
 void tls_address(const nng_sockaddr *address, char *out, size_t out_size);

@@ -12,7 +12,8 @@ Lines that run in a child of a test count (tests/support/coverage_shared.c).  A 
     if (...) {                      -- of a comment on lines of its own: the next statement, with its block
         ...
 
-Statements that only report a failed allocation, system call or call of OpenSSL need no comment: "faults" counts those that no test runs.
+Statements that only report a failed allocation, system call or call of OpenSSL, that pass on the error of what they called, or that go on
+after a signal (EINTR) need no comment: "faults" counts those that no test runs.
 They are what the campaigns `allocations` and `file_operations` walk through, by number instead of by name.
 --gaps lists the lines that nothing answers for.  Fails when a folder has fewer of its lines run than its floor, and when a line with a
 reason runs: the reason is false then.
@@ -34,7 +35,9 @@ FLOORS = {
     "controller/authority": 98,
 }
 REASON = re.compile(r"/\* not covered: \S")
-FAULT = re.compile(r"\bRC_NO_MEMORY\b|\berror_errno\(|\balgorithms_failed\(|\bNNG_ENOMEM\b")
+FAULT = re.compile(r"\bRC_NO_MEMORY\b|\berror_errno\(|\balgorithms_failed\(|\bNNG_ENOMEM\b|\bno_memory\(|\bvault_index_explain\("
+                   r"|\berror_context\(|^\s*\*e = (why|later);|^\s*errno = failed;")
+AFTER = re.compile(r"^\s*\*e = (why|later);|errno (==|!=) EINTR\)+( \{)?$")  # the statement behind it is of the same failure
 
 
 def gcov_files():
@@ -104,6 +107,8 @@ def faults(text):
     for at, line in enumerate(text):
         if FAULT.search(line) and "==" not in line:
             lines.update(statement(text, statement_start(text, at)))
+        if at > 0 and AFTER.search(text[at - 1]):
+            lines.update(statement(text, at))
     return lines
 
 

@@ -4,11 +4,14 @@
 #include <netinet/in.h>
 #include <semaphore.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/base/log.h"
 #include "proto/dialler.h"
 #include "tests/support/check.h"
+#include "tests/support/log_text.h"
 #include "tests/support/pki.h"
 
 static struct world {
@@ -121,10 +124,60 @@ closes_while_it_takes_up_the_next(void **state)
     }
 }
 
+enum { FILL_MAX = 64 };
+
+/* Takes every descriptor below `limit`; how many. */
+static size_t
+fill(rlim_t limit, int taken[static FILL_MAX])
+{
+    struct rlimit few;
+    size_t count = 0;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &few), 0);
+    few.rlim_cur = limit;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    while (count < FILL_MAX && (taken[count] = dup(STDERR_FILENO)) >= 0)
+        count++;
+    assert_true(count < FILL_MAX);
+    return count;
+}
+
+/* As many descriptors as there may be are open: whoever knocks is let in when there is one again. */
+static void
+who_knocks_in_a_lack_of_descriptors_is_let_in_later(void **state)
+{
+    struct error e = ERROR_INIT;
+    struct rlimit usual;
+    int taken[FILL_MAX];
+    unsigned port;
+    (void)state;
+    CHECK_OK(acceptor_port(w.acceptor, &port, &e), &e);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &usual), 0);
+    log_set_level(LOG_LEVEL_DEBUG);
+    log_text_begin();
+    int knocker = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(knocker >= 0);
+    size_t count = fill((rlim_t)knocker + 1, taken);
+    const struct sockaddr_in here = {.sin_family = AF_INET,
+                                     .sin_port = htons((uint16_t)port),
+                                     .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    assert_int_equal(connect(knocker, (const struct sockaddr *)&here, sizeof here), 0);
+    assert_true(log_text_wait("accept failed", ""));
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &usual), 0);
+    assert_int_equal(sem_wait(&w.arrived), 0);
+    nng_stream_free(w.accepted);
+    (void)close(knocker);
+    while (count > 0)
+        (void)close(taken[--count]);
+    log_text_end();
+    log_set_level(LOG_LEVEL_INFO);
+}
+
 int
 main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(both_ends_send_at_once),
-                                       cmocka_unit_test(closes_while_it_takes_up_the_next)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(both_ends_send_at_once),
+        cmocka_unit_test(closes_while_it_takes_up_the_next),
+        cmocka_unit_test(who_knocks_in_a_lack_of_descriptors_is_let_in_later)};
     return cmocka_run_group_tests(tests, open_acceptor, close_acceptor);
 }

@@ -575,6 +575,33 @@ a_directory_that_others_can_write_is_no_place_for_the_socket(void **state)
 }
 
 static void
+places_that_cannot_be_listened_at_are_refused(void **state)
+{
+    (void)state;
+    struct error e = ERROR_INIT;
+    struct hub *hub = NULL;
+    const struct tls_identity identity = identity_of(&w.controller);
+    char path[200];
+    unsigned port = 7;
+    CHECK_OK(hub_open(&hub, &e), &e);
+    CHECK_RC(hub_port(hub, &port, &e), RC_INVALID);
+    assert_int_equal(port, 7);
+    CHECK_RC(hub_listen_local(hub, "/control", &e), RC_INVALID);
+    CHECK_RC(hub_listen_local(hub, "control", &e), RC_INVALID);
+    assert_non_null(strstr(e.text, "a directory of its own"));
+    (void)snprintf(path, sizeof path, "/tmp/%0150d/control", 0);
+    CHECK_RC(hub_listen_local(hub, path, &e), RC_INVALID);
+    enum rc rc = RC_OK;
+    int count = 0;
+    for (; count < 100 && rc == RC_OK; count++)
+        rc = hub_listen_tls(hub, "tls+tcp://127.0.0.1:0", &identity, &e);
+    CHECK_RC(rc, RC_INVALID);
+    assert_int_equal(count, 9);
+    CHECK_OK(hub_port(hub, &port, &e), &e); /* the first ones go on */
+    hub_close(hub);
+}
+
+static void
 once_gives_up_at_the_first_failure_and_says_why(void **state)
 {
     (void)state;
@@ -702,6 +729,7 @@ main(void)
         WITH_RAW(a_message_that_does_not_go_on_ends_the_connection),
         WITH_RAW(a_peer_that_reads_nothing_is_closed_although_it_speaks),
         cmocka_unit_test(a_directory_that_others_can_write_is_no_place_for_the_socket),
+        cmocka_unit_test(places_that_cannot_be_listened_at_are_refused),
         cmocka_unit_test(once_gives_up_at_the_first_failure_and_says_why),
         cmocka_unit_test(a_link_keeps_trying_and_can_be_closed_at_any_time),
         cmocka_unit_test(the_hub_may_be_closed_with_live_peers),

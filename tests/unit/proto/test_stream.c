@@ -366,6 +366,29 @@ pings_keep_a_quiet_stream_alive_and_are_not_seen(void **state)
 }
 
 static void
+a_frame_that_nobody_would_take_is_not_sent(void **state)
+{
+    static const uint8_t byte;
+    (void)state;
+    struct error e = ERROR_INIT;
+    enum stream_type type;
+    struct span many[64];
+    CLEANUP(buffer_free) struct buffer back = BUFFER_INIT(STREAM_PAYLOAD_MAX);
+    struct stream *s = dial_to(echo);
+    for (size_t i = 0; i < 64; i++)
+        many[i] = span_of(&byte, 1);
+    CHECK_RC(stream_send(s, STREAM_PUT, many, 64, &e), RC_INVALID);
+    many[0].len = STREAM_PAYLOAD_MAX;
+    CHECK_RC(stream_send(s, STREAM_PUT, many, 2, &e), RC_INVALID);
+    assert_non_null(strstr(e.text, "at most"));
+    CHECK_OK(stream_send(s, STREAM_HAVE, many + 1, 1, &e), &e); /* nothing of them went out */
+    CHECK_OK(stream_receive(s, &type, &back, &e), &e);
+    assert_int_equal(type, STREAM_HAVE);
+    stream_close(s);
+    wait_served(1);
+}
+
+static void
 who_says_nothing_after_the_handshake_is_closed(void **state)
 {
     (void)state;
@@ -517,6 +540,7 @@ main(void)
         WITH_LISTENER(a_peer_that_leaves_under_back_pressure_ends_both_sides),
         WITH_LISTENER(cancelling_ends_a_receive_at_once),
         WITH_LISTENER(pings_keep_a_quiet_stream_alive_and_are_not_seen),
+        WITH_LISTENER(a_frame_that_nobody_would_take_is_not_sent),
         WITH_LISTENER(who_says_nothing_after_the_handshake_is_closed),
         WITH_LISTENER(who_says_nothing_makes_room_for_others),
         WITH_LISTENER(one_agent_cannot_take_the_places_of_all),

@@ -14,6 +14,7 @@
 
 #include "common/base/limits.h"
 #include "proto/link.h"
+#include "proto/tls_engine.h"
 #include "proto/tuning.h"
 #include "tests/support/log_text.h"
 #include "tests/support/pki.h"
@@ -506,6 +507,46 @@ a_dead_peer_is_noticed_on_both_sides(void **state)
     tuning_set(&usual);
 }
 
+/* ---- what a side presents */
+
+static void
+check_server(const struct tls_identity *identity, const char *words)
+{
+    struct error e = ERROR_INIT;
+    struct tls_setup *setup = NULL;
+    CHECK_RC(tls_setup_server(identity, TLS_DEMAND_CERTIFICATE, &setup, &e), RC_INVALID);
+    assert_null(setup);
+    if (strstr(e.text, words) == NULL)
+        fail_msg("'%s' is not in '%s'", words, e.text);
+}
+
+static void
+a_side_without_what_it_must_present_is_not_set_up(void **state)
+{
+    struct error e = ERROR_INIT;
+    struct tls_setup *setup = NULL;
+    const struct pki_leaf *leaf = &w.controller;
+    (void)state;
+    check_server(&(struct tls_identity){.ca = leaf->ca, .key = leaf->key},
+                 "a certificate and its key");
+    check_server(&(struct tls_identity){.ca = leaf->ca, .certificate = leaf->certificate},
+                 "a certificate and its key");
+    check_server(&(struct tls_identity){.certificate = leaf->certificate, .key = leaf->key},
+                 "the CA to recognise");
+    check_server(
+        &(struct tls_identity){.ca = "no PEM", .certificate = leaf->certificate, .key = leaf->key},
+        "");
+    check_server(&(struct tls_identity){.ca = leaf->ca, .certificate = "no PEM", .key = leaf->key},
+                 "");
+    check_server(&(struct tls_identity){.ca = leaf->ca,
+                                        .certificate = leaf->certificate,
+                                        .key = w.agent.key},
+                 "");
+    CHECK_RC(tls_setup_client(&(struct tls_identity){.ca = NULL}, CONTROLLER, &setup, &e),
+             RC_INVALID);
+    assert_null(setup);
+}
+
 #define WITH_HUB(test) cmocka_unit_test_setup_teardown(test, open_hub, close_hub)
 
 int
@@ -523,6 +564,7 @@ main(void)
         WITH_HUB(an_agents_certificate_is_no_controller),
         WITH_HUB(an_expired_controller_is_refused),
         WITH_HUB(a_silent_tcp_peer_is_closed),
+        cmocka_unit_test(a_side_without_what_it_must_present_is_not_set_up),
         WITH_HUB(a_peer_that_speaks_no_tls_is_refused_and_logged),
         WITH_HUB(a_flood_of_hellos_and_resets_leaves_no_trace),
         WITH_HUB(silent_peers_cannot_keep_others_out),

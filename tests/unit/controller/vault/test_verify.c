@@ -18,7 +18,7 @@ struct world {
     struct vault *vault;
     struct vault_kit kit;
     struct buffer blob, record;
-    struct id shared, roots[4], fulls[4];
+    struct id shared, roots[4], fulls[4], names[FILES_MAX]; /* names: of the packs */
     struct file {
         char path[256];
     } packs[FILES_MAX], records[FILES_MAX];
@@ -106,6 +106,7 @@ note_pack(void *ctx, const struct id *name, struct error *e)
     struct world *w = ctx;
     char path[PACK_PATH_SIZE];
     (void)e;
+    w->names[w->pack_count] = *name;
     w->packs[w->pack_count++] = file_at(w->path, pack_format_path(name, path));
     return RC_OK;
 }
@@ -475,6 +476,56 @@ an_archive_that_does_not_follow_its_hosts_last_one_is_found(void **state)
     assert_non_null(strstr(heard.text, "archive 4 of host mail does not follow"));
 }
 
+/* An archive of the kit's host, as its next or the one after it. */
+static void
+encode_archive(struct world *w, const char *source, uint64_t sequence, const struct id *previous,
+               struct record_archive *archive, struct buffer *out)
+{
+    static const struct record_recipient recipient = {.fingerprint = {{7}}};
+    struct error e = ERROR_INIT;
+    *archive = (struct record_archive){.vault = w->id,
+                                       .host = "mail",
+                                       .source = source,
+                                       .kind = "imap",
+                                       .cycle = 3,
+                                       .sequence = sequence,
+                                       .previous = *previous,
+                                       .state = RECORD_COMPLETE,
+                                       .root = w->roots[0],
+                                       .recipients = &recipient,
+                                       .recipient_count = 1};
+    CHECK_OK(record_encode_archive(archive, w->kit.agent, out, &e), &e);
+}
+
+/* Sources stand in the order of their names; which was sealed first, only the numbers say. */
+static void
+archives_of_one_host_follow_each_other_in_any_order(void **state)
+{
+    struct world *w = *state;
+    struct error e = ERROR_INIT;
+    struct heard heard;
+    struct id name;
+    struct record_archive first, second;
+    CLEANUP(buffer_free) struct buffer a = BUFFER_INIT(LIMIT_RECORD);
+    CLEANUP(buffer_free) struct buffer b = BUFFER_INIT(LIMIT_RECORD);
+    uint64_t sequence = w->kit.sequence;
+    encode_archive(w, "spool", sequence + 1, &w->kit.last_archive, &first, &b);
+    encode_archive(w, "etc", sequence + 2, &first.name, &second, &a);
+    const struct span archives[] = {buffer_span(&a), buffer_span(&b)};
+    struct record_full full = {.vault = w->id,
+                               .number = 3,
+                               .previous = w->fulls[1],
+                               .state = RECORD_FULL,
+                               .skew_ns = -1,
+                               .archives = archives,
+                               .archive_count = 2};
+    buffer_clear(&w->record);
+    CHECK_OK(record_encode_full(&full, w->kit.controller, &w->record, &e), &e);
+    CHECK_OK(vault_commit_full(w->vault, buffer_span(&w->record), &name, &e), &e);
+    (void)verify(w, 0, &heard);
+    assert_string_equal(heard.text, "");
+}
+
 static void
 a_stray_file_among_the_records_is_found(void **state)
 {
@@ -499,6 +550,31 @@ an_index_that_lies_is_found(void **state)
     CHECK_OK(vault_index_add(w->vault->index, &(struct id){{0xcd}}, 500, &ghost, 1, &e), &e);
     (void)verify(w, 0, &heard);
     assert_true(heard.kinds[VAULT_BAD_INDEX] >= 1);
+    open_vault(w);
+    (void)verify(w, 0, &heard);
+    assert_string_equal(heard.text, "");
+}
+
+/* Its other half says so: of a blob that is there, it tells another length, or nothing. */
+static void
+a_blob_that_the_index_tells_otherwise_is_named(void **state)
+{
+    struct world *w = *state;
+    struct error e = ERROR_INIT;
+    struct heard heard;
+    struct pack_place lie = {.id = w->roots[0], .offset = 60, .len = 64};
+
+    for (size_t i = 0; i < w->pack_count; i++) {
+        bool found = false;
+        CHECK_OK(vault_index_remove(w->vault->index, &w->names[i], &found, &e), &e);
+        assert_true(found);
+    }
+    (void)verify(w, 0, &heard);
+    assert_true(heard.kinds[VAULT_BAD_INDEX] >= 1);
+    assert_non_null(strstr(heard.text, "the index does not know it"));
+    CHECK_OK(vault_index_add(w->vault->index, &(struct id){{0xcd}}, 500, &lie, 1, &e), &e);
+    (void)verify(w, 0, &heard);
+    assert_non_null(strstr(heard.text, "the index has other lengths"));
     open_vault(w);
     (void)verify(w, 0, &heard);
     assert_string_equal(heard.text, "");
@@ -613,6 +689,8 @@ main(void)
         IN_A_WORLD(an_archive_that_does_not_follow_its_hosts_last_one_is_found),
         IN_A_WORLD(a_stray_file_among_the_records_is_found),
         IN_A_WORLD(an_index_that_lies_is_found),
+        IN_A_WORLD(a_blob_that_the_index_tells_otherwise_is_named),
+        IN_A_WORLD(archives_of_one_host_follow_each_other_in_any_order),
         IN_A_WORLD(what_another_pack_holds_whole_is_not_lost),
         IN_A_WORLD(garbage_is_counted_and_not_accused),
         IN_A_WORLD(it_can_be_cancelled_and_says_how_far_it_is),
