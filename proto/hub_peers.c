@@ -50,6 +50,7 @@ identify(struct hub_peer *peer, struct error *e)
         return is_root(stream) ? RC_OK : error_set(e, RC_DENIED, "only root may use this socket");
     TRY(tls_view_stream(stream, &view, e));
     if (view.state != TLS_DONE || !view.peer.verified)
+        /* not covered: the handshake has refused it before */
         return error_set(e, RC_DENIED, "the peer is not verified");
     peer->tls = view.peer;
     return RC_OK;

@@ -119,6 +119,7 @@ admit(struct stream_listener *l, struct stream *s, struct error *e)
 
     TRY(l->setup == NULL ? stream_learn_local_peer(s, e) : stream_learn_peer(s, e));
     if (l->setup != NULL && l->demand == TLS_DEMAND_CERTIFICATE && !s->peer.verified)
+        /* not covered: the handshake has refused it before */
         return error_set(e, RC_DENIED, "the peer is not verified");
     monitor_lock(&l->monitor);
     bool greedy = share_of(l, s) >= STREAM_CONNECTIONS_EACH;

@@ -82,10 +82,12 @@ check_streams(nng_stream *stream, struct error *e)
     struct tls_view view;
     TRY(tls_view_stream(stream, &view, e));
     if (view.stream != stream)
+        /* not covered: another nng than Debian's */
         return error_set(e, RC_UNSUPPORTED,
                          "this nng (%s) lays out its connections differently: install 1.5.2",
                          nng_version());
     if (view.state != TLS_SHAKING || tls_bio_dead(stream))
+        /* not covered: another nng than Debian's */
         return error_set(e, RC_UNSUPPORTED, "a new connection is not as it should be");
     return RC_OK;
 }
@@ -117,10 +119,12 @@ static enum rc
 start(struct error *e)
 {
     if (strncmp(nng_version(), "1.", 2) != 0)
+        /* not covered: another nng than Debian's */
         return error_set(e, RC_UNSUPPORTED, "nng %s: version 1 is needed (Debian's libnng1)",
                          nng_version());
     /* nng's threads outlive main; OpenSSL must not clean up under them. */
     if (OPENSSL_init_ssl(OPENSSL_INIT_NO_ATEXIT, NULL) != 1)
+        /* not covered: OpenSSL fails here for want of memory only */
         return error_set(e, RC_UNSUPPORTED, "OpenSSL does not start");
     (void)nng_tls_engine_name(); /* starts nng, which installs its own engine: ours comes after */
     TRY(tls_bio_start(e));

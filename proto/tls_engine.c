@@ -301,6 +301,7 @@ tls_view_stream(nng_stream *stream, struct tls_view *out, struct error *e)
     int error = nng_stream_get_bool(stream, NNG_OPT_TLS_VERIFIED, &ignored);
     viewer = NULL;
     if (error != 0 || view.stream == NULL)
+        /* not covered: all streams of TLS are */
         return error_set(e, RC_PROTOCOL, "connection is not of our TLS engine: %s",
                          nng_strerror(error));
     *out = view;
@@ -331,9 +332,11 @@ tls_engine_register(struct error *e)
     config_operations = tls_context_operations;
     int error = nng_tls_engine_register(&engine);
     if (error != 0)
+        /* not covered: another nng than Debian's */
         return error_set(e, RC_UNSUPPORTED, "register our TLS engine with nng: %s",
                          nng_strerror(error));
     if (strcmp(nng_tls_engine_name(), engine.name) != 0)
+        /* not covered: another nng than Debian's */
         return error_set(e, RC_UNSUPPORTED, "nng insists on its own TLS engine");
     return RC_OK;
 }

@@ -84,6 +84,7 @@ wait_for(int fd, short events, const _Atomic(bool) *cancel, struct mono since, s
         if (n < 0 && errno != EINTR)
             return error_errno(e, "channel of a job");
         if (clock_ms_until(clock_after_ms(since, PRIV_PIPE_SILENCE_MS), clock_mono()) == 0)
+            /* not covered: a quarter of an hour of silence */
             return error_set(e, RC_TIMEOUT, "the other half of the agent says nothing for %d s",
                              PRIV_PIPE_SILENCE_MS / 1000);
     }

@@ -29,6 +29,7 @@ find(const struct config_section *s, const char *name)
     for (size_t i = 0; i < s->value_count; i++)
         if (text_equal(s->values[i].key->name, name))
             return &s->values[i];
+    /* not covered: a mistake in our own tables */
     assert(false && "the key is in the table");
     return NULL;
 }

@@ -31,6 +31,7 @@ beneath_open(int dirfd, const char *path, int flags, unsigned mode, int *out, st
     if (errno == EXDEV || errno == ELOOP)
         return error_set(e, RC_DENIED, "open '%s': the path leads out of its directory", path);
     if (errno == ENOSYS)
+        /* not covered: Debian 12 has 6.1 */
         return error_set(e, RC_UNSUPPORTED, "openat2(2) needs Linux 5.6 or newer");
     return error_errno(e, "open '%s'", path);
 }

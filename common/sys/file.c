@@ -135,6 +135,7 @@ file_write_all(int fd, struct span bytes, struct error *e)
         if (wrote < 0)
             return error_errno(e, "write %zu bytes", bytes.len);
         if (wrote == 0)
+            /* not covered: write(2) of some bytes takes one or fails */
             return error_set(e, RC_IO, "write %zu bytes: only %zu taken", bytes.len, done);
         done += (size_t)wrote;
     }

@@ -146,6 +146,7 @@ open_directory(const struct unpack_item *item, int *out, bool *finish, struct er
         return error_errno(e, "look at the directory");
     const bool ours = is_unfinished(&about);
     if (made && !ours)
+        /* not covered: a race between two calls */
         return error_set(e, RC_DENIED, "somebody replaced the directory that was just made");
     if (ours && fchmod(fd, UNFINISHED) != 0)
         return error_errno(e, "set the mode of the directory");
@@ -240,6 +241,7 @@ claim(const struct unpack_job *job, struct error *e)
     if (job->options->dry_run || flock(job->target, LOCK_EX | LOCK_NB) == 0)
         return RC_OK;
     if (errno != EWOULDBLOCK)
+        /* not covered: every local file system has them */
         return RC_OK; /* a file system without locks */
     return error_set(e, RC_AGAIN,
                      "another restore is writing into this directory; wait for it, cancel it, or "

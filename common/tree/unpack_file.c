@@ -271,6 +271,7 @@ make_special(struct unpack_item *item, struct error *e)
     /* Somebody may have put something else there between the two calls; it must not get this owner. */
     if (S_ISREG(about.st_mode) || S_ISDIR(about.st_mode) || about.st_nlink != 1 ||
         about.st_uid != geteuid())
+        /* not covered: a race between two calls */
         return error_set(e, RC_DENIED, "somebody replaced what was just made");
     unpack_meta(item, fd, true);
     TRY(draft_publish(&d, item, e));
@@ -308,6 +309,7 @@ link_again(struct unpack_item *item, const struct unpack_link *first, struct err
     if (fstatat(d.dirfd, d.name, &about, AT_SYMLINK_NOFOLLOW) != 0)
         return error_errno(e, "look at what was linked");
     if (about.st_dev != first->dev || about.st_ino != first->ino)
+        /* not covered: a race between two calls */
         return error_set(e, RC_DENIED, "'%s' is not what was restored there", first->path);
     return draft_publish(&d, item, e);
 }
