@@ -26,12 +26,13 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build" / "coverage"
-# What carries trust, and the least of its lines that tests run, in percent: what was measured, less one.
+# What carries trust, and the least of its lines that tests run, in percent: what was measured, less half of one.
 FLOORS = {
-    "common": 91,
-    "proto": 90,
-    "controller/vault": 93,
-    "agent/job": 94,
+    "common": 93.5,
+    "proto": 94.5,
+    "controller/vault": 94,
+    "agent/job": 95.5,
+    "agent/priv": 95.5,
     "controller/authority": 98,
 }
 REASON = re.compile(r"/\* not covered: \S")
