@@ -12,7 +12,7 @@ catalogue_kit_begin(void **state)
     struct error e = ERROR_INIT;
     struct catalogue_kit *k = calloc(1, sizeof *k);
     assert_non_null(k);
-    vault_kit_directory(k->directory);
+    vault_kit_fast_directory(k->directory);
     (void)snprintf(k->path, sizeof k->path, "%s/catalogue.db", k->directory);
     CHECK_OK(catalogue_open(k->path, &k->catalogue, &e), &e);
     *state = k;

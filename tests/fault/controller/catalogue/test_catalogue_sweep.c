@@ -28,7 +28,7 @@ static void
 prepare(struct world *w)
 {
     struct error e = ERROR_INIT;
-    vault_kit_directory(w->directory);
+    vault_kit_fast_directory(w->directory);
     (void)snprintf(w->path, sizeof w->path, "%s/catalogue.db", w->directory);
     CHECK_OK(catalogue_open(w->path, &w->c, &e), &e);
     catalogue_acts_prepare(w->c);
@@ -134,7 +134,7 @@ failed_creation_can_be_tried_again(void **state)
         struct world w = {.c = NULL};
         char none[CATALOGUE_ACTS_TEXT] = "";
         assert_true(n < SWEEP_MAX);
-        vault_kit_directory(w.directory);
+        vault_kit_fast_directory(w.directory);
         (void)snprintf(w.path, sizeof w.path, "%s/catalogue.db", w.directory);
         fault_io_arm(n, EIO, false);
         enum rc rc = catalogue_open(w.path, &w.c, &e);

@@ -31,7 +31,7 @@ begin(void **state)
     struct error e = ERROR_INIT;
     (void)state;
     w = (struct world){.audit = NULL};
-    vault_kit_directory(w.directory);
+    vault_kit_fast_directory(w.directory);
     (void)snprintf(w.log, sizeof w.log, "%s/audit", w.directory);
     CHECK_OK(keys_generate(KEYS_SIGNING, &w.signer, &e), &e);
     CHECK_OK(keys_public_of(w.signer, &w.public, &e), &e);

@@ -126,7 +126,7 @@ full_is_loaded_from_the_vault(void **state)
     bool known;
     (void)state;
 
-    vault_kit_directory(directory);
+    vault_kit_fast_directory(directory);
     (void)snprintf(path, sizeof path, "%s/vault", directory);
     vault_kit_begin(&kit);
     CHECK_OK(vault_create(path, false, &vault, &e), &e);

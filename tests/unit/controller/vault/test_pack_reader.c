@@ -31,7 +31,7 @@ begin(void **state)
     struct error e = ERROR_INIT;
     char relative[PACK_PATH_SIZE];
 
-    vault_kit_directory(w.path);
+    vault_kit_fast_directory(w.path);
     w.vault = open(w.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     w.id.bytes[3] = 42;
     CHECK_OK(file_make_directory(w.vault, "tmp", 0700, &e), &e);

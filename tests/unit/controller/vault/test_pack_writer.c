@@ -22,7 +22,7 @@ begin(void **state)
     static struct world w;
     struct error e = ERROR_INIT;
 
-    vault_kit_directory(w.path);
+    vault_kit_fast_directory(w.path);
     w.vault = open(w.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     w.blob = BUFFER_INIT(LIMIT_BLOB);
     for (uint8_t i = 0; i < sizeof w.id.bytes; i++)

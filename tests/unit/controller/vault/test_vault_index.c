@@ -28,7 +28,7 @@ begin(void **state)
 {
     static struct world w;
     w = (struct world){.vault = {{5}}};
-    vault_kit_directory(w.path);
+    vault_kit_fast_directory(w.path);
     reopen(&w);
     *state = &w;
     return 0;

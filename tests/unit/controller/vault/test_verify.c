@@ -118,7 +118,7 @@ begin(void **state)
     struct error e = ERROR_INIT;
 
     w = (struct world){.blob = BUFFER_INIT(LIMIT_BLOB), .record = BUFFER_INIT(LIMIT_RECORD)};
-    vault_kit_directory(w.path);
+    vault_kit_fast_directory(w.path);
     vault_kit_begin(&w.kit);
     CHECK_OK(vault_create(w.path, false, &w.id, &e), &e);
     open_vault(&w);
