@@ -1,7 +1,11 @@
 """What every integration test has: the support folder, a time limit of its own, and one cluster for the session.
 
     @pytest.mark.limit(60)          # seconds, instead of LIMIT
+    @pytest.mark.apart              # shares nothing with the other tests of its file: may run while they do
     def test_...(cluster): ...
+
+Several workers (pytest -n 3 --dist loadgroup, as `tests/run` does) have a cluster each, and files are given to them whole, in the
+order of the table below: most tests wait most of the time.
 """
 import os
 import pathlib
@@ -13,11 +17,25 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
 LIMIT = 60
+# The files that take longest begin first.  What test_cycle stores must be new to its vault, and whole what test_disaster finds: each begins
+# its worker, and with one worker they come before those that harm the vault.
+FIRST = ("test_cycle", "test_disaster", "test_trouble", "test_vault", "test_renewal")
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "limit(seconds): how long this test may take, its fixtures not counted")
+    config.addinivalue_line("markers", "apart: shares nothing with the other tests of its file")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that fixtures are closed
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    def place(item):
+        return FIRST.index(item.path.stem) if item.path.stem in FIRST else len(FIRST)
+    items.sort(key=place)
+    for item in items:
+        group = item.nodeid if item.get_closest_marker("apart") else item.path.stem
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(autouse=True)

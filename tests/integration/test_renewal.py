@@ -11,6 +11,7 @@ from host import wait_until
 from pair import Pair
 from peer import Control, Identity
 
+pytestmark = pytest.mark.apart  # each waits, for its own pair
 LIFE = 24
 
 
