@@ -8,116 +8,12 @@
  * "fact NAME VALUE", "warning ...", "incomplete", and at last "ok" or "failed STEP CODE TEXT".
  * Exit status: 0 ok, 1 failed, 2 used wrongly.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <sys/stat.h>
 
-#include "agent/source/source.h"
 #include "common/base/text.h"
-#include "common/sys/file.h"
+#include "tests/integration/probe_collector.h"
 
-enum { PATH_SIZE = 4096, REPORT_ARENA = 1 << 24, PIECE = 4096 };
-
-struct probe {
-    struct source_collector collector;
-    const char *out;
-    FILE *files;
-};
-
-/* The collector is the first member. */
-static struct probe *
-probe_of(struct source_collector *c)
-{
-    return (struct probe *)(void *)c;
-}
-
-static enum rc
-copy_out(int file, enum rc (*read)(void *, void *, size_t, size_t *, struct error *), void *ctx,
-         uint64_t *size, struct error *e)
-{
-    uint8_t piece[PIECE];
-    for (*size = 0;;) {
-        size_t got;
-        TRY(read(ctx, piece, sizeof piece, &got, e));
-        if (got == 0)
-            return RC_OK;
-        TRY(file_write_all(file, span_of(piece, got), e));
-        *size += got;
-    }
-}
-
-static enum rc
-take_made(struct source_collector *c, const char *name,
-          enum rc (*read)(void *ctx, void *out, size_t size, size_t *got, struct error *e),
-          void *ctx, uint64_t *size, struct error *e)
-{
-    char path[PATH_SIZE], folder[PATH_SIZE];
-    (void)snprintf(path, sizeof path, "%s/export/%s", probe_of(c)->out, name);
-    (void)snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(path, '/') - path), path);
-    TRY(file_make_directory(AT_FDCWD, folder, 0700, e));
-    CLEANUP(own_closep) int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (file < 0)
-        return error_errno(e, "create '%s'", path);
-    enum rc rc = copy_out(file, read, ctx, size, e);
-    if (rc != RC_OK)
-        (void)unlink(path);
-    return rc;
-}
-
-struct walk {
-    struct probe *probe;
-    source_exclude *exclude;
-    void *ctx;
-    const char *folder;
-};
-
-static enum rc visit(void *ctx, const char *name, struct error *e);
-
-static enum rc
-walk_path(const struct walk *w, const char *path, const struct stat *about, struct error *e)
-{
-    (void)fprintf(w->probe->files, "%s\n", path);
-    if (!S_ISDIR(about->st_mode))
-        return RC_OK;
-    struct walk inside = *w;
-    inside.folder = path;
-    return file_list(AT_FDCWD, path, visit, &inside, e);
-}
-
-static enum rc
-visit(void *ctx, const char *name, struct error *e)
-{
-    const struct walk *w = ctx;
-    char path[PATH_SIZE];
-    struct stat about;
-    (void)snprintf(path, sizeof path, "%s/%s", w->folder, name);
-    if (lstat(path, &about) != 0) /* gone meanwhile */
-        return RC_OK;
-    if (w->exclude != NULL && w->exclude(w->ctx, path, name, about.st_mode))
-        return RC_OK;
-    return walk_path(w, path, &about, e);
-}
-
-static enum rc
-take_path(struct source_collector *c, const char *path, bool cross, source_exclude *exclude,
-          void *exclude_ctx, struct error *e)
-{
-    (void)cross;
-    struct stat about;
-    if (lstat(path, &about) != 0)
-        return errno == ENOENT ? error_set(e, RC_NOT_FOUND, "'%s' does not exist", path)
-                               : error_errno(e, "look at '%s'", path);
-    struct walk walk = {.probe = probe_of(c), .exclude = exclude, .ctx = exclude_ctx};
-    return walk_path(&walk, path, &about, e);
-}
-
-static void
-show_phase(struct source_collector *c, const char *phase)
-{
-    (void)c;
-    (void)printf("phase %s\n", phase);
-}
+enum { PATH_SIZE = 4096, REPORT_ARENA = 1 << 24 };
 
 static void
 show_report(const struct source_report *r)
@@ -161,18 +57,6 @@ find_source(const struct config *config, const char *name)
 }
 
 static enum rc
-prepare(const char *out, char *staging, size_t size, struct probe *p, struct error *e)
-{
-    char path[PATH_SIZE];
-    TRY(file_make_directory(AT_FDCWD, out, 0755, e));
-    (void)snprintf(staging, size, "%s/staging", out);
-    TRY(file_make_directory(AT_FDCWD, staging, 0700, e));
-    (void)snprintf(path, sizeof path, "%s/files", out);
-    p->files = fopen(path, "we");
-    return p->files == NULL ? error_errno(e, "create '%s'", path) : RC_OK;
-}
-
-static enum rc
 probe(const char *config_path, const char *name, const char *out, struct mono deadline,
       const char **at, struct error *e)
 {
@@ -181,8 +65,7 @@ probe(const char *config_path, const char *name, const char *out, struct mono de
     CLEANUP(config_freep) struct config *config = NULL;
     CLEANUP(arena_freep) struct arena *arena = arena_new(REPORT_ARENA);
     static struct source_report report; /* too large for the stack */
-    struct probe p = {.collector = {.made = take_made, .path = take_path, .phase = show_phase},
-                      .out = out};
+    struct probe p;
     char staging[PATH_SIZE];
     report.arena = arena;
     *at = "configuration";
@@ -191,7 +74,7 @@ probe(const char *config_path, const char *name, const char *out, struct mono de
     if (section == NULL || arena == NULL)
         return error_set(e, RC_NOT_FOUND, "no source '%s'", name);
     TRY(source_validate(config, section, e));
-    TRY(prepare(out, staging, sizeof staging, &p, e));
+    TRY(probe_open(&p, out, staging, sizeof staging, e));
 
     _Atomic(bool) cancel = false;
     struct source_step step = {.config = section,

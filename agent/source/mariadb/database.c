@@ -61,7 +61,8 @@ database_connect(const char *defaults_file, struct database **out, struct error 
     (void)mysql_options(db->server, MYSQL_OPT_READ_TIMEOUT, &answer);
     (void)mysql_options(db->server, MYSQL_OPT_WRITE_TIMEOUT, &answer);
     (void)mysql_options(db->server, MYSQL_SET_CHARSET_NAME, "utf8mb4");
-    if (mysql_real_connect(db->server, NULL, NULL, NULL, NULL, 0, NULL, 0) == NULL)
+    if (mysql_real_connect(db->server, NULL, NULL, NULL, NULL, 0, NULL, CLIENT_MULTI_RESULTS) ==
+        NULL)
         return refused(db->server, defaults_file, e);
     *out = TAKE(db);
     return RC_OK;
@@ -85,15 +86,26 @@ failed(struct database *db, const char *sql, struct error *e)
     if (code == ER_SPECIFIC_ACCESS_DENIED_ERROR || code == ER_TABLEACCESS_DENIED_ERROR ||
         code == ER_DBACCESS_DENIED_ERROR)
         rc = RC_DENIED;
-    else if (code == CR_SERVER_LOST || code == CR_SERVER_GONE_ERROR)
+    else if (code == ER_LOCK_WAIT_TIMEOUT || code == ER_STATEMENT_TIMEOUT)
+        rc = RC_TIMEOUT;
+    else if (code == CR_SERVER_LOST || code == CR_SERVER_GONE_ERROR ||
+             code == ER_CONNECTION_KILLED || code == ER_SERVER_SHUTDOWN)
         rc = RC_AGAIN;
     return error_set(e, rc, "%s (error %u, asking: %.100s)", mysql_error(db->server), code, sql);
 }
 
 /* Rows beyond the first failing visit are read and dropped, so that the connection stays usable. */
+static void
+tell_columns(MYSQL_RES *rows, unsigned columns, database_column *column, void *ctx)
+{
+    const MYSQL_FIELD *fields = mysql_fetch_fields(rows);
+    for (unsigned i = 0; column != NULL && i < columns; i++)
+        column(ctx, fields[i].name, i);
+}
+
 enum rc
-database_query(struct database *db, const char *sql, database_visit *visit, void *ctx,
-               struct error *e)
+database_table(struct database *db, const char *sql, database_column *column, void *column_ctx,
+               database_visit *visit, void *ctx, struct error *e)
 {
     if (mysql_query(db->server, sql) != 0)
         return failed(db, sql, e);
@@ -102,6 +114,7 @@ database_query(struct database *db, const char *sql, database_visit *visit, void
         return mysql_errno(db->server) == 0 ? RC_OK : failed(db, sql, e);
     enum rc rc = RC_OK;
     unsigned columns = mysql_num_fields(rows);
+    tell_columns(rows, columns, column, column_ctx);
     MYSQL_ROW row;
     while ((row = mysql_fetch_row(rows)) != NULL)
         if (rc == RC_OK)
@@ -111,6 +124,35 @@ database_query(struct database *db, const char *sql, database_visit *visit, void
         rc = failed(db, sql, e);
     mysql_free_result(rows);
     return rc;
+}
+
+enum rc
+database_query(struct database *db, const char *sql, database_visit *visit, void *ctx,
+               struct error *e)
+{
+    return database_table(db, sql, NULL, NULL, visit, ctx, e);
+}
+
+static enum rc
+skip_row(void *ctx, const char *const *row, unsigned columns, struct error *e)
+{
+    (void)ctx;
+    (void)row;
+    (void)columns;
+    (void)e;
+    return RC_OK;
+}
+
+enum rc
+database_execute(struct database *db, const char *sql, struct error *e)
+{
+    return database_query(db, sql, skip_row, NULL, e);
+}
+
+int
+database_socket(const struct database *db)
+{
+    return mysql_get_socket(db->server);
 }
 
 struct value {

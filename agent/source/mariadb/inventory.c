@@ -20,53 +20,6 @@ no_memory(struct error *e)
     return error_set(e, RC_NO_MEMORY, "inventory of MariaDB");
 }
 
-/* Without a right the server shows less instead of refusing: a database or a routine would be missing silently. */
-static const char *const needed[] = {"SELECT", "SHOW VIEW", "TRIGGER", "EVENT"};
-
-struct rights {
-    bool held[sizeof needed / sizeof *needed];
-};
-
-static enum rc
-note_right(void *ctx, const char *const *row, unsigned columns, struct error *e)
-{
-    (void)columns;
-    (void)e;
-    struct rights *rights = ctx;
-    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
-        if (row[0] != NULL && text_equal(row[0], needed[i]))
-            rights->held[i] = true;
-    return RC_OK;
-}
-
-static enum rc
-check_rights(struct taking *t, struct error *e)
-{
-    struct rights rights = {0};
-    const char *account = database_quote(t->db, t->inventory->account, t->arena);
-    const char *sql = account == NULL
-                          ? NULL
-                          : arena_printf(t->arena,
-                                         "SELECT PRIVILEGE_TYPE FROM "
-                                         "information_schema.USER_PRIVILEGES WHERE GRANTEE = %s",
-                                         account);
-    if (sql == NULL)
-        return no_memory(e);
-    TRY_IN(database_query(t->db, sql, note_right, &rights, e), e, "privileges");
-    char missing[128] = "";
-    size_t len = 0;
-    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
-        if (!rights.held[i])
-            len += (size_t)snprintf(missing + len, sizeof missing - len, "%s%s",
-                                    len == 0 ? "" : ", ", needed[i]);
-    if (len == 0)
-        return RC_OK;
-    return error_set(
-        e, RC_DENIED,
-        "the account %s lacks %s, so that parts would be missing; GRANT %s ON *.* TO %s",
-        t->inventory->account, missing, missing, t->inventory->account);
-}
-
 static enum rc
 ask(struct taking *t, const char *sql, const char **out, struct error *e)
 {
@@ -87,18 +40,13 @@ note_binlog(void *ctx, const char *const *row, unsigned columns, struct error *e
 static enum rc
 ask_server(struct taking *t, struct error *e)
 {
-    /* As information_schema writes it; a user's name may hold an '@', a host's cannot. */
-    static const char account[] =
-        "SELECT CONCAT('\\'', LEFT(CURRENT_USER(), CHAR_LENGTH(CURRENT_USER()) - 1 -"
-        " CHAR_LENGTH(SUBSTRING_INDEX(CURRENT_USER(), '@', -1))), '\\'@\\'',"
-        " SUBSTRING_INDEX(CURRENT_USER(), '@', -1), '\\'')";
     struct inventory *v = t->inventory;
     struct error denied = ERROR_INIT;
     TRY(ask(t, "SELECT @@version", &v->version, e));
-    TRY(ask(t, account, &v->account, e));
-    if (v->version == NULL || v->account == NULL)
+    if (v->version == NULL)
         return error_set(e, RC_IO, "MariaDB does not say who it is");
-    TRY(check_rights(t, e));
+    TRY(rights_ask(t->db, t->arena, &v->rights, e));
+    TRY(rights_need(v->rights, RIGHTS_DUMP, e));
     TRY(ask(t, "SELECT @@GLOBAL.gtid_binlog_pos", &v->binlog_pos, e));
     TRY(ask(t, "SELECT @@GLOBAL.gtid_current_pos", &v->current_pos, e));
     TRY(ask(t, "SELECT @@GLOBAL.gtid_slave_pos", &v->slave_pos, e));

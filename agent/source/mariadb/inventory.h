@@ -9,7 +9,7 @@
 #ifndef AGENT_SOURCE_MARIADB_INVENTORY_H
 #define AGENT_SOURCE_MARIADB_INVENTORY_H
 
-#include "agent/source/mariadb/database.h"
+#include "agent/source/mariadb/rights.h"
 #include "common/config/config.h"
 
 enum { INVENTORY_DATABASES_MAX = 4096, INVENTORY_TABLES_MAX = 100000 };
@@ -27,7 +27,8 @@ struct inventory_database {
 struct inventory {
     struct inventory_database *databases;
     size_t count;
-    const char *version, *account, *binlog_pos, *current_pos, *slave_pos;
+    const char *version, *binlog_pos, *current_pos, *slave_pos;
+    const struct rights *rights;
     const char *binlog_file, *binlog_offset; /* NULL without a binary log or without the right */
 };
 

@@ -5,11 +5,13 @@
 #include <string.h>
 
 #include "agent/source/mariadb/dump.h"
-#include "agent/source/mariadb/inventory.h"
+#include "agent/source/mariadb/dump_capture.h"
+#include "agent/source/mariadb/mariadb_cycle.h"
+#include "agent/source/mariadb/snapshot_capture.h"
 #include "common/base/text.h"
 
 /* Names of 100 000 tables with room to spare. */
-enum { INVENTORY_ARENA = 64 * 1024 * 1024, TEXT_MAX = 8 * 1024 * 1024 };
+enum { INVENTORY_ARENA = 64 * 1024 * 1024 };
 
 static const struct config_key mariadb_keys[] = {MARIADB_SOURCE_KEYS, {0}};
 
@@ -91,6 +93,23 @@ warn_about(struct source_step *step, const struct inventory *v)
     }
 }
 
+/* What a cycle would choose now; a refusal here keeps the whole cut from waiting for one there. */
+static enum rc
+check_method(struct source_step *step, const struct look *look, struct error *e)
+{
+    struct choice choice;
+    TRY_IN(
+        choice_make(step->config, look->database, look->inventory->rights, look->arena, &choice, e),
+        e, "MariaDB");
+    source_report_fact(step->report, "method", "%s", mariadb_source_methods[choice.method]);
+    if (choice.why != NULL)
+        source_report_warn(step->report,
+                           "its files cannot be snapshotted, so that it is dumped: %s; or set "
+                           "'method = dump'",
+                           choice.why);
+    return RC_OK;
+}
+
 static enum rc
 mariadb_check(struct source_step *step, struct error *e)
 {
@@ -99,98 +118,66 @@ mariadb_check(struct source_step *step, struct error *e)
     TRY(dump_find_tool(&tool, e));
     TRY(look_around(step, &look, e));
     source_report_fact(step->report, "version", "%s", look.inventory->version);
-    source_report_fact(step->report, "account", "%s", look.inventory->account);
+    source_report_fact(step->report, "account", "%s", look.inventory->rights->account);
     source_report_fact(step->report, "databases", "%zu", look.inventory->count);
     warn_about(step, look.inventory);
+    return check_method(step, &look, e);
+}
+
+/* ---- capture */
+
+static enum rc
+capture_dumps(struct source_step *step, struct source_collector *c, struct error *e)
+{
+    CLEANUP(look_free) struct look look = {0};
+    step->cut.from = clock_wall();
+    TRY(look_around(step, &look, e));
+    TRY(dump_capture(step, c, look.inventory, e));
+    step->cut.until = clock_wall();
     return RC_OK;
 }
 
+/* All dumps are of one moment; the replica goes on as soon as the last is done, well or not. */
 static enum rc
-made_position(struct source_step *step, struct source_collector *c, const struct inventory *v,
-              struct error *e)
+capture_standing(struct source_step *step, struct source_collector *c, struct mariadb_cycle *cycle,
+                 struct error *e)
 {
-    CLEANUP(buffer_free) struct buffer text = BUFFER_INIT(TEXT_MAX);
-    const struct {
-        const char *name, *value;
-    } positions[] = {
-        {"gtid_binlog_pos", v->binlog_pos},    {"gtid_current_pos", v->current_pos},
-        {"gtid_slave_pos", v->slave_pos},      {"binlog_file", v->binlog_file},
-        {"binlog_position", v->binlog_offset},
-    };
-    TRY(buffer_printf(&text, e, "# Before the first dump began; each dump is a later state.\n"));
-    for (size_t i = 0; i < sizeof positions / sizeof *positions; i++)
-        if (positions[i].value != NULL && positions[i].value[0] != '\0') {
-            TRY(buffer_printf(&text, e, "%s=%s\n", positions[i].name, positions[i].value));
-            source_report_fact(step->report, positions[i].name, "%s", positions[i].value);
-        }
-    return source_made_text(c, "mariadb/server/position.txt", buffer_span(&text), e);
-}
-
-/* Dumps hold tables only, so that they can be loaded under another name; this says what they lived in. */
-static enum rc
-made_databases(struct source_collector *c, const struct inventory *v, struct error *e)
-{
-    CLEANUP(buffer_free) struct buffer text = BUFFER_INIT(TEXT_MAX);
-    for (size_t i = 0; i < v->count; i++)
-        TRY(buffer_printf(&text, e, "%s", v->databases[i].create));
-    return source_made_text(c, "mariadb/server/databases.sql", buffer_span(&text), e);
-}
-
-static void
-report_database(struct source_step *step, const struct inventory_database *d, uint64_t bytes)
-{
-    char name[160];
-    (void)snprintf(name, sizeof name, "%s.tables", d->name);
-    source_report_fact(step->report, name, "%zu", d->table_count);
-    (void)snprintf(name, sizeof name, "%s.rows_estimate", d->name);
-    source_report_fact(step->report, name, "%llu", (unsigned long long)d->rows);
-    (void)snprintf(name, sizeof name, "%s.bytes", d->name);
-    source_report_fact(step->report, name, "%llu", (unsigned long long)bytes);
-    if (d->schema_only_count == 0)
-        return;
-    char list[1000];
-    size_t len = 0;
-    for (size_t i = 0; i < d->schema_only_count && len < sizeof list; i++)
-        len += (size_t)snprintf(list + len, sizeof list - len, "%s%s", i == 0 ? "" : ", ",
-                                d->schema_only[i]);
-    (void)snprintf(name, sizeof name, "%s.schema_only", d->name);
-    source_report_fact(step->report, name, "%s", list);
-}
-
-static enum rc
-dump_all(struct source_step *step, struct source_collector *c, const struct inventory *v,
-         struct error *e)
-{
-    struct dump dump = {.step = step, .defaults_file = config_text(step->config, "defaults-file")};
-    TRY(dump_find_tool(&dump.tool, e));
-    source_phase(step, c, "dump accounts");
-    TRY(dump_accounts(&dump, c, e));
-    for (size_t i = 0; i < v->count; i++) {
-        const struct inventory_database *d = &v->databases[i];
-        uint64_t bytes;
-        TRY(source_go_on(step, e));
-        source_phase(step, c, "dump %s", d->name);
-        TRY(dump_database(&dump, c, d->name, d->schema_only, d->schema_only_count, &bytes, e));
-        report_database(step, d, bytes);
-    }
-    return RC_OK;
+    struct error later = ERROR_INIT;
+    TRY_IN(mariadb_cycle_stop(step, cycle, e), e, "MariaDB");
+    enum rc rc = capture_dumps(step, c, e);
+    enum rc started = mariadb_cycle_start(cycle, &later);
+    if (rc == RC_OK && started != RC_OK)
+        *e = later;
+    return rc != RC_OK ? rc : started;
 }
 
 static enum rc
 mariadb_capture(struct source_step *step, struct source_collector *c, struct error *e)
 {
-    CLEANUP(look_free) struct look look = {0};
-    TRY(look_around(step, &look, e));
-    TRY(made_position(step, c, look.inventory, e));
-    TRY(made_databases(c, look.inventory, e));
-    return dump_all(step, c, look.inventory, e);
+    struct mariadb_cycle *cycle = mariadb_cycle_of(step);
+    const char *method = "dump";
+    enum choice_method wish =
+        (enum choice_method)choice_index(step->config, "method", mariadb_source_methods);
+    if (cycle == NULL && (wish == CHOICE_SNAPSHOT || wish == CHOICE_REPLICA))
+        return error_set(e, RC_INVALID, "MariaDB: 'method = %s', but there was no cut",
+                         mariadb_source_methods[wish]);
+    if (cycle != NULL && cycle->choice.files != NULL && cycle->choice.method != CHOICE_DUMP)
+        return snapshot_capture(step, c, cycle, e);
+    if (cycle != NULL && cycle->choice.method == CHOICE_REPLICA) {
+        method = "replica-dump";
+        TRY(capture_standing(step, c, cycle, e));
+    } else {
+        TRY(capture_dumps(step, c, e));
+    }
+    source_report_keep(step->report, "cut.method", "%s", method);
+    return RC_OK;
 }
 
 static enum rc
 mariadb_release(struct source_step *step, struct error *e)
 {
-    (void)step;
     (void)e;
+    mariadb_cycle_release(step);
     return RC_OK;
 }
 
@@ -200,6 +187,10 @@ const struct source_kind mariadb_source_kind = {
     .validate = mariadb_validate,
     .describe = mariadb_describe,
     .check = mariadb_check,
+    .paths = mariadb_cycle_paths,
+    .ready = mariadb_cycle_ready,
+    .freeze = mariadb_cycle_freeze,
+    .thaw = mariadb_cycle_thaw,
     .capture = mariadb_capture,
     .release = mariadb_release,
 };
