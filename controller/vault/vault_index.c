@@ -37,7 +37,8 @@ check_length(const struct vault_index *index, const char *path, struct error *e)
 static enum rc
 open_environment(struct vault_index *index, const char *path, bool unsynced, struct error *e)
 {
-    unsigned sync = unsynced ? MDB_NOSYNC : MDB_NOMETASYNC;
+    /* The root page too: one that a later sync without room gave up leads back to pages that are in use again. */
+    unsigned sync = unsynced ? MDB_NOSYNC : 0;
     int status = mdb_env_create(&index->env);
     if (status != 0)
         return vault_index_explain(status, "create", e);

@@ -19,6 +19,8 @@ BUGS = [
      "    if (fsync(fd) != 0)\n", "    if (fsync(fd) != 0 && fsync(fd) != 0)\n", POWER),
     ("index-believed", "the index is believed although a pack it mentions is gone", "controller/vault/vault_recover.c",
      "rc == RC_CORRUPT || c.missing || ", "rc == RC_CORRUPT || ", "unit.controller.vault.vault"),
+    ("index-root-not-synced", "a commit of the index leaves its root page for the next one to sync", "controller/vault/vault_index.c",
+     "MDB_NOSYNC : 0;", "MDB_NOSYNC : MDB_NOMETASYNC;", "campaign.power --seed 83265627 --from 75700 --cases 75800"),
     ("log-not-settled", "a controller acts on what a killed one left unsynced in the catalogue's log",
      "controller/catalogue/catalogue.c", "        rc = settle_log(c, e);\n", "        rc = RC_OK;\n",
      "fault.controller.catalogue.catalogue_power"),
