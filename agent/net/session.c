@@ -33,12 +33,16 @@ name_system(char *out, size_t size)
     (void)snprintf(out, size, "%.*s", (int)strcspn(name, "\"\n"), name);
 }
 
+/* What this agent can do beyond the protocol's first version; the controller asks nothing of it that it does not name. */
+static const char *const features[] = {"clock", "cut"};
+enum { FEATURES = sizeof features / sizeof *features };
+
 struct hello {
     Koffer__AgentHello message;
+    char *features[FEATURES];
     Koffer__Source sources[JOB_SOURCES_MAX];
     Koffer__Source *source_list[JOB_SOURCES_MAX];
     uint64_t jobs[JOB_MAX];
-    char *features[1];
     char system[128];
 };
 
@@ -47,6 +51,15 @@ add_job(void *ctx, const struct job_status *status)
 {
     struct hello *h = ctx;
     h->jobs[h->message.n_jobs++] = status->job;
+}
+
+static void
+add_features(struct hello *h)
+{
+    for (size_t i = 0; i < FEATURES; i++)
+        h->features[i] = message_text(features[i]);
+    h->message.n_features = FEATURES;
+    h->message.features = h->features;
 }
 
 static void
@@ -66,9 +79,6 @@ add_sources(const struct session *s, struct hello *h)
     h->message.sources = h->source_list;
 }
 
-/* What a controller may ask of this agent beyond the protocol's base. */
-static const char feature_cut[] = "cut"; /* READY and CUT, docs/architecture/cut.md */
-
 static enum rc
 say_hello(struct session *s, struct error *e)
 {
@@ -82,9 +92,7 @@ say_hello(struct session *s, struct error *e)
     h->message.system = h->system;
     h->message.clock = clock_wall().ns;
     h->message.session = s->number;
-    h->features[0] = message_text(feature_cut);
-    h->message.features = h->features;
-    h->message.n_features = 1;
+    add_features(h);
     add_sources(s, h);
     priv_client_each(s->priv, add_job, h);
     h->message.jobs = h->jobs;
@@ -169,6 +177,8 @@ on_frame(struct session *s, const struct frame *frame)
         session_order(s, frame);
     } else if (frame->type == KOFFER__MESSAGE_TYPE__STEP_CANCEL && s->welcome) {
         session_cancel(s, frame);
+    } else if (frame->type == KOFFER__MESSAGE_TYPE__CLOCK && s->welcome) {
+        session_clock(s, frame);
     } else {
         (void)error_set(&e, RC_UNSUPPORTED, "this agent takes no messages of type %u", frame->type);
         session_answer(s, frame, &e);

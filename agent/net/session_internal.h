@@ -36,6 +36,7 @@ struct session {
 /* session_order.c */
 void session_order(struct session *s, const struct frame *frame);
 void session_cancel(struct session *s, const struct frame *frame);
+void session_clock(struct session *s, const struct frame *frame);
 void session_answer(struct session *s, const struct frame *request, const struct error *why);
 enum rc session_send(struct session *s, uint16_t type, uint64_t correlation,
                      const ProtobufCMessage *message, struct error *e);

@@ -16,30 +16,49 @@ session_send(struct session *s, uint16_t type, uint64_t correlation,
     return link_send(s->link, &frame, e);
 }
 
-void
-session_answer(struct session *s, const struct frame *request, const struct error *why)
+static void
+reply_with(struct session *s, const struct frame *request, uint8_t flags,
+           const ProtobufCMessage *message)
 {
     struct error e = ERROR_INIT;
-    Koffer__Empty empty;
-    Koffer__Failure failure;
     CLEANUP(buffer_free) struct buffer body = BUFFER_INIT(LIMIT_CONTROL_MESSAGE);
     if (request->correlation == 0)
         return;
-    koffer__empty__init(&empty);
-    koffer__failure__init(&failure);
-    if (why != NULL) {
-        failure.code = (uint32_t)why->code;
-        failure.text = message_text(why->text);
-    }
-    enum rc rc = message_pack(why != NULL ? &failure.base : &empty.base, &body, &e);
+    enum rc rc = message_pack(message, &body, &e);
     const struct frame reply = {
-        .flags = (uint8_t)(FRAME_REPLY | (why != NULL ? FRAME_FAILURE : 0)),
+        .flags = flags,
         .type = request->type,
         .correlation = request->correlation,
         .body = buffer_span(&body),
     };
     if (rc != RC_OK || link_send(s->link, &reply, &e) != RC_OK)
         log_error(&e, "cannot answer the controller");
+}
+
+void
+session_answer(struct session *s, const struct frame *request, const struct error *why)
+{
+    Koffer__Empty empty;
+    Koffer__Failure failure;
+    koffer__empty__init(&empty);
+    koffer__failure__init(&failure);
+    if (why == NULL) {
+        reply_with(s, request, FRAME_REPLY, &empty.base);
+        return;
+    }
+    failure.code = (uint32_t)why->code;
+    failure.text = message_text(why->text);
+    reply_with(s, request, FRAME_REPLY | FRAME_FAILURE, &failure.base);
+}
+
+void
+session_clock(struct session *s, const struct frame *frame)
+{
+    Koffer__ClockReading reading;
+    koffer__clock_reading__init(&reading);
+    reading.received = clock_wall().ns;
+    reading.sent = clock_wall().ns;
+    reply_with(s, frame, FRAME_REPLY, &reading.base);
 }
 
 static enum rc

@@ -121,4 +121,22 @@ enum rc record_encode_full(struct record_full *full, const struct keys_private *
 enum rc record_decode_full(struct span bytes, struct arena *arena, struct record_full *out,
                            struct error *e);
 
+/* Was it cut by snapshots, as its facts say?  Other cuts do not count for the skew. */
+bool record_archive_is_snapshot(const struct record_archive *archive);
+
+/*
+ * The skew of a full, from the ends of its cuts by snapshots:
+ *
+ *     struct record_skew skew = {0};
+ *     record_skew_add(&skew, archive->cut_until, &clock); ...
+ *     full.skew_ns = record_skew_ns(&skew);                    // -1: none, or a clock was not measured
+ */
+struct record_skew {
+    bool any, unknown;
+    int64_t earliest, latest;
+};
+void
+record_skew_add(struct record_skew *skew, struct wall cut_until, const struct record_clock *clock);
+int64_t record_skew_ns(const struct record_skew *skew);
+
 #endif

@@ -135,7 +135,7 @@ take_recipients(struct wire_reader *r, struct arena *arena, struct record_archiv
     a->recipient_count = wire_u16(r);
     if (a->recipient_count > LIMIT_RECIPIENTS)
         return error_set(e, RC_CORRUPT, "archive record: %zu recipients", a->recipient_count);
-    struct record_recipient *all = arena_alloc(arena, LIMIT_RECIPIENTS * sizeof *all);
+    struct record_recipient *all = arena_alloc(arena, (a->recipient_count + 1) * sizeof *all);
     if (all == NULL)
         return error_set(e, RC_NO_MEMORY, "recipients of an archive record");
     for (size_t i = 0; i < a->recipient_count; i++) {

@@ -129,6 +129,7 @@ add_source(void *ctx, const struct catalogue_cycle_source *s, struct error *e)
     out->finished = s->finished.ns;
     out->progress = progress_of(g->call, &s->progress);
     out->totals = totals_of(g->call, &s->totals);
+    TRY(api_cut_of(g->call, &s->cut, &out->cut, e));
     TRY(catalogue_cycle_notes(g->call->api->options.catalogue, g->cycle, s->agent, s->source,
                               add_note, &notes, e));
     out->n_warnings = notes.warnings.count;
@@ -156,6 +157,7 @@ add_live_sources(struct gathering *g, const struct cycle *c, struct error *e)
             .finished = s->finished,
             .totals = s->totals,
             .progress = s->progress,
+            .cut = cycle_source_cut(s),
         };
         TRY(add_source(g, &row, e));
     }
@@ -191,6 +193,24 @@ take_number(void *ctx, const struct catalogue_cycle *cy, struct error *e)
     return RC_OK;
 }
 
+static enum rc
+take_skew(void *ctx, const struct catalogue_full *f, struct error *e)
+{
+    (void)e;
+    *(int64_t *)ctx = f->skew_ns;
+    return RC_OK;
+}
+
+/* Known with the record: a cycle that was not committed has none. */
+static enum rc
+find_skew(struct catalogue *c, uint64_t number, int64_t *out, struct error *e)
+{
+    bool committed;
+    *out = -1;
+    TRY(catalogue_full_has(c, number, &committed, e));
+    return committed ? catalogue_full_find(c, number, take_skew, out, e) : RC_OK;
+}
+
 enum rc
 api_cycle_status(struct api_call *call, struct error *e)
 {
@@ -208,6 +228,7 @@ api_cycle_status(struct api_call *call, struct error *e)
         return error_set(e, RC_NOT_FOUND, "there has been no cycle yet");
     TRY(catalogue_cycle_find(o->catalogue, number, fill_status, &fill, e));
 
+    TRY(find_skew(o->catalogue, number, &reply->skew, e));
     size_t room = REMARKS_MAX;
     struct gathering g = {.call = call, .cycle = number, .room = &room};
     if (running != NULL && running->number == number)

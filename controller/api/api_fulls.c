@@ -88,6 +88,7 @@ static enum rc
 archive_of(struct api_call *call, const struct record_archive *a, Koffer__Archive **made,
            struct error *e)
 {
+    struct catalogue_cut cut;
     char text[ID_TEXT_SIZE];
     struct gathering facts = {.call = call};
     Koffer__Archive *out = API_NEW(call, Koffer__Archive);
@@ -113,6 +114,8 @@ archive_of(struct api_call *call, const struct record_archive *a, Koffer__Archiv
     out->root = api_text(call, id_text(&a->root, text));
     out->record = api_text(call, id_text(&a->name, text));
     out->sequence = a->sequence;
+    TRY(catalogue_archive_cut(call->api->options.catalogue, a->cycle, a->host, a->source, &cut, e));
+    TRY(api_cut_of(call, &cut, &out->cut, e));
     TRY(catalogue_cycle_notes(call->api->options.catalogue, a->cycle, a->host, a->source, add_fact,
                               &facts, e));
     out->n_facts = facts.items.count;
@@ -153,6 +156,7 @@ add_missing(struct api_call *call, const struct archive_set *set, struct api_lis
 struct summary_fill {
     struct api_call *call;
     Koffer__FullSummary *out;
+    int64_t skew;
 };
 
 static enum rc
@@ -160,6 +164,7 @@ take_summary(void *ctx, const struct catalogue_full *f, struct error *e)
 {
     struct summary_fill *fill = ctx;
     (void)e;
+    fill->skew = f->skew_ns;
     fill_summary(fill->call, f, fill->out);
     return RC_OK;
 }
@@ -172,7 +177,7 @@ api_full_show(struct api_call *call, struct error *e)
     struct archive_set set;
     struct api_list archives = {0}, missing = {0}, recipients = {0};
     Koffer__FullDetail *reply = API_NEW(call, Koffer__FullDetail);
-    struct summary_fill fill = {call, API_NEW(call, Koffer__FullSummary)};
+    struct summary_fill fill = {.call = call, .out = API_NEW(call, Koffer__FullSummary)};
     if (reply == NULL || fill.out == NULL)
         return error_set(e, RC_NO_MEMORY, "full");
     koffer__full_detail__init(reply);
@@ -187,6 +192,7 @@ api_full_show(struct api_call *call, struct error *e)
     TRY(add_missing(call, &set, &missing, e));
     TRY(add_recipients(call, &set, &recipients, e));
     reply->summary = fill.out;
+    reply->skew = fill.skew;
     reply->n_archives = archives.count;
     reply->archives = (Koffer__Archive **)archives.items;
     reply->n_missing = missing.count;

@@ -54,6 +54,10 @@ struct api_call {
     const char *remedy; /* set by the verb when it fails and knows one */
 };
 
+/* api_cut.c */
+enum rc api_cut_of(struct api_call *call, const struct catalogue_cut *cut, Koffer__Cut **made,
+                   struct error *e);
+
 typedef enum rc api_verb(struct api_call *call, struct error *e);
 /* Whose is what the request is about? */
 typedef enum authority_object api_object(const struct api_call *call);

@@ -86,6 +86,7 @@ static const struct row rows[] = {
     REQUEST(ENROLL, WEIGHTY, ENROLLERS, 0, 0),
     ANSWER(STEP),
     ANSWER(STEP_CANCEL),
+    ANSWER(CLOCK),
     FETCH(HELLO, NO_GRANT),
     STREAM(HAVE, CAPTURE),
     STREAM(PUT, CAPTURE),

@@ -66,6 +66,19 @@ static const char *const migrations[] = {
     "ALTER TABLE peer ADD COLUMN given INTEGER NOT NULL DEFAULT 0;",
     /* 10: the certificate before the one that counts: what is open with it may go on */
     "ALTER TABLE peer ADD COLUMN previous BLOB;",
+    /* 11: when a source was cut, and by whose clock; the barrier has two states and new names */
+    ("ALTER TABLE cycle_source ADD COLUMN cut_from INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE cycle_source ADD COLUMN cut_until INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE cycle_source ADD COLUMN snapshotted INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE cycle_source ADD COLUMN clock_offset INTEGER NOT NULL DEFAULT -9223372036854775808;"
+     "ALTER TABLE cycle_source ADD COLUMN clock_uncertainty INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE archive ADD COLUMN cut_from INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE archive ADD COLUMN cut_until INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE archive ADD COLUMN snapshotted INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE archive ADD COLUMN clock_offset INTEGER NOT NULL DEFAULT -9223372036854775808;"
+     "ALTER TABLE archive ADD COLUMN clock_uncertainty INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE full ADD COLUMN skew INTEGER NOT NULL DEFAULT -1;"
+     "UPDATE cycle SET state='readying' WHERE state='freezing';"),
 };
 enum { NEWEST = sizeof migrations / sizeof *migrations };
 

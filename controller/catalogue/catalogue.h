@@ -150,12 +150,20 @@ struct catalogue_note {
     const char *name, *value;
 };
 
+/* When a source was cut, by its agent's clock, and how far that is from ours. */
+struct catalogue_cut {
+    struct wall from, until; /* {0}: read live, or not yet */
+    bool snapshotted;        /* else exported or dumped */
+    struct record_clock clock;
+};
+
 struct catalogue_cycle_source {
     const char *agent, *source, *kind, *state, *problem, *remedy;
     bool required;
     struct wall started, finished;
     struct record_totals totals;
     struct catalogue_progress progress;
+    struct catalogue_cut cut;
 };
 typedef enum rc
 catalogue_cycle_source_visit(void *ctx, const struct catalogue_cycle_source *s, struct error *e);
@@ -196,9 +204,13 @@ struct catalogue_full {
     uint32_t archives;
     uint64_t files, bytes;
     struct id record;
+    int64_t skew_ns; /* -1: none, or not known */
 };
 typedef enum rc catalogue_full_visit(void *ctx, const struct catalogue_full *f, struct error *e);
-/* From a decoded record: the full, its archives per source, and each host's chain. */
+/*
+ * From a decoded record: the full, its archives per source with their cuts, and each host's chain; the facts of an
+ * archive become notes of its cycle, where the cycle is not known to have brought them already.
+ */
 enum rc catalogue_full_add(struct catalogue *c, const struct record_full *full,
                            const struct record_archive *archives, struct error *e);
 enum rc catalogue_full_has(struct catalogue *c, uint64_t number, bool *out, struct error *e);
@@ -214,6 +226,9 @@ enum rc catalogue_full_find(struct catalogue *c, uint64_t number, catalogue_full
                             void *ctx, struct error *e);
 /* Number of the newest good full; 0: none. */
 enum rc catalogue_full_newest(struct catalogue *c, uint64_t *out, struct error *e);
+/* How the archive of `agent`.`source` in this full was cut; RC_NOT_FOUND when it has none. */
+enum rc catalogue_archive_cut(struct catalogue *c, uint64_t full, const char *agent,
+                              const char *source, struct catalogue_cut *out, struct error *e);
 /* The source's newest complete archive: its full (0: none) and its content in bytes (0: not known). */
 enum rc catalogue_archive_last(struct catalogue *c, const char *agent, const char *source,
                                uint64_t *full, uint64_t *bytes, struct error *e);

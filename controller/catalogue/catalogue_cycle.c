@@ -52,14 +52,17 @@ catalogue_cycle_source_set(struct catalogue *c, uint64_t number,
         c->db, e,
         "INSERT OR REPLACE INTO cycle_source (cycle, agent, source, kind, required, state, problem, "
         "remedy, started, finished, files, directories, others, bytes, unreadable, fuzzy, vanished, "
-        "phase, p_files, p_files_total, p_bytes, p_bytes_total, bytes_read, bytes_sent, bytes_known) "
-        "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-        "itttitttiiiiiiiiitiiiiiii", (int64_t)number, s->agent, s->source, s->kind,
+        "phase, p_files, p_files_total, p_bytes, p_bytes_total, bytes_read, bytes_sent, bytes_known, "
+        "cut_from, cut_until, snapshotted, clock_offset, clock_uncertainty) "
+        "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        "itttitttiiiiiiiiitiiiiiiiiiiii", (int64_t)number, s->agent, s->source, s->kind,
         (int64_t)s->required, s->state, s->problem, s->remedy, s->started.ns, s->finished.ns,
         (int64_t)n->files, (int64_t)n->directories, (int64_t)n->others, (int64_t)n->bytes,
         (int64_t)n->unreadable, (int64_t)n->fuzzy, (int64_t)n->vanished, p->phase,
         (int64_t)p->files, (int64_t)p->files_total, (int64_t)p->bytes, (int64_t)p->bytes_total,
-        (int64_t)p->bytes_read, (int64_t)p->bytes_sent, (int64_t)p->bytes_known);
+        (int64_t)p->bytes_read, (int64_t)p->bytes_sent, (int64_t)p->bytes_known, s->cut.from.ns,
+        s->cut.until.ns, (int64_t)s->cut.snapshotted, s->cut.clock.offset_ns,
+        s->cut.clock.uncertainty_ns);
 }
 
 enum rc
@@ -166,6 +169,7 @@ cycle_source_of(struct sql *rows)
                      .bytes_read = (uint64_t)sql_int(rows, 21),
                      .bytes_sent = (uint64_t)sql_int(rows, 22),
                      .bytes_known = (uint64_t)sql_int(rows, 23)},
+        .cut = catalogue_cut_in(rows, 24),
     };
 }
 
@@ -178,7 +182,8 @@ catalogue_cycle_sources(struct catalogue *c, uint64_t number, catalogue_cycle_so
         c->db, &rows, e,
         "SELECT agent, source, kind, required, state, problem, remedy, started, finished, "
         "files, directories, others, bytes, unreadable, fuzzy, vanished, phase, p_files, "
-        "p_files_total, p_bytes, p_bytes_total, bytes_read, bytes_sent, bytes_known "
+        "p_files_total, p_bytes, p_bytes_total, bytes_read, bytes_sent, bytes_known, "
+        "cut_from, cut_until, snapshotted, clock_offset, clock_uncertainty "
         "FROM cycle_source WHERE cycle=? ORDER BY agent, source",
         "i", (int64_t)number));
     for (;;) {

@@ -3,6 +3,20 @@
 
 #include "controller/catalogue/catalogue_internal.h"
 
+/* Whoever lost the catalogue has them from here; else the cycle has told them, with others that no record keeps. */
+static enum rc
+add_facts(struct catalogue *c, uint64_t full, const struct record_archive *a, struct error *e)
+{
+    for (size_t i = 0; i < a->fact_count; i++)
+        TRY(sql_run(c->db, e,
+                    "INSERT INTO note (cycle, agent, source, fact, name, value) "
+                    "SELECT ?1, ?2, ?3, 1, ?4, ?5 WHERE NOT EXISTS (SELECT 1 FROM note WHERE "
+                    "cycle=?1 AND agent=?2 AND source=?3 AND fact AND name=?4)",
+                    "itttt", (int64_t)full, a->host, a->source, a->facts[i].name,
+                    a->facts[i].value));
+    return RC_OK;
+}
+
 static enum rc
 add_archives(struct catalogue *c, const struct record_full *full,
              const struct record_archive *archives, struct error *e)
@@ -10,11 +24,18 @@ add_archives(struct catalogue *c, const struct record_full *full,
     for (size_t i = 0; i < full->archive_count; i++) {
         const struct record_archive *a = &archives[i];
         struct span name = span_of(a->name.bytes, ID_SIZE);
-        TRY(sql_run(
-            c->db, e,
-            "INSERT OR REPLACE INTO archive (full, agent, source, complete, bytes) VALUES (?,?,?,?,?)",
-            "ittii", (int64_t)full->number, a->host, a->source,
-            (int64_t)(a->state == RECORD_COMPLETE), (int64_t)a->totals.bytes));
+        struct record_clock clock = {.offset_ns = RECORD_CLOCK_UNKNOWN};
+        if (full->clocks != NULL)
+            clock = full->clocks[i];
+        TRY(sql_run(c->db, e,
+                    "INSERT OR REPLACE INTO archive (full, agent, source, complete, bytes, "
+                    "cut_from, cut_until, snapshotted, clock_offset, clock_uncertainty) "
+                    "VALUES (?,?,?,?,?,?,?,?,?,?)",
+                    "ittiiiiiii", (int64_t)full->number, a->host, a->source,
+                    (int64_t)(a->state == RECORD_COMPLETE), (int64_t)a->totals.bytes,
+                    a->cut_from.ns, a->cut_until.ns, (int64_t)record_archive_is_snapshot(a),
+                    clock.offset_ns, clock.uncertainty_ns));
+        TRY(add_facts(c, full->number, a, e));
         TRY(sql_run(c->db, e,
                     "INSERT INTO chain (host, sequence, name) VALUES (?,?,?) ON CONFLICT (host) DO "
                     "UPDATE SET sequence=excluded.sequence, name=excluded.name "
@@ -39,9 +60,10 @@ catalogue_full_add(struct catalogue *c, const struct record_full *full,
     TRY(sql_run(
         c->db, e,
         "INSERT OR REPLACE INTO full (number, good, started, sealed, archives, files, bytes, "
-        "record) VALUES (?,?,?,?,?,?,?,?)",
-        "iiiiiiib", (int64_t)full->number, (int64_t)(full->state == RECORD_FULL), full->started.ns,
-        full->sealed.ns, (int64_t)full->archive_count, (int64_t)files, (int64_t)bytes, &name));
+        "record, skew) VALUES (?,?,?,?,?,?,?,?,?)",
+        "iiiiiiibi", (int64_t)full->number, (int64_t)(full->state == RECORD_FULL), full->started.ns,
+        full->sealed.ns, (int64_t)full->archive_count, (int64_t)files, (int64_t)bytes, &name,
+        full->skew_ns));
     TRY(add_archives(c, full, archives, e));
     return sql_commit(&t, e);
 }
@@ -73,7 +95,7 @@ catalogue_full_verified(struct catalogue *c, uint64_t number, bool whole, struct
 }
 
 #define FULLS                                                                                      \
-    "SELECT number, good AND NOT damaged, started, sealed, verified, archives, files, bytes, record FROM full "
+    "SELECT number, good AND NOT damaged, started, sealed, verified, archives, files, bytes, record, skew FROM full "
 
 static enum rc
 visit_fulls(struct sql *rows, catalogue_full_visit *visit, void *ctx, size_t *visited,
@@ -93,6 +115,7 @@ visit_fulls(struct sql *rows, catalogue_full_visit *visit, void *ctx, size_t *vi
             .archives = (uint32_t)sql_int(rows, 5),
             .files = (uint64_t)sql_int(rows, 6),
             .bytes = (uint64_t)sql_int(rows, 7),
+            .skew_ns = sql_int(rows, 9),
         };
         sql_bytes(rows, 8, f.record.bytes, ID_SIZE);
         TRY(visit(ctx, &f, e));
@@ -171,6 +194,24 @@ catalogue_chain(struct catalogue *c, const char *host, uint64_t *sequence, struc
         sql_bytes(rows, 1, name->bytes, ID_SIZE);
     else
         *name = (struct id){{0}};
+    return RC_OK;
+}
+
+enum rc
+catalogue_archive_cut(struct catalogue *c, uint64_t full, const char *agent, const char *source,
+                      struct catalogue_cut *out, struct error *e)
+{
+    CLEANUP(sql_freep) struct sql *rows = NULL;
+    bool more;
+    TRY(sql_query(c->db, &rows, e,
+                  "SELECT cut_from, cut_until, snapshotted, clock_offset, clock_uncertainty FROM "
+                  "archive WHERE full=? AND agent=? AND source=?",
+                  "itt", (int64_t)full, agent, source));
+    TRY(sql_next(rows, &more, e));
+    if (!more)
+        return error_set(e, RC_NOT_FOUND, "full %llu has no archive of this source",
+                         (unsigned long long)full);
+    *out = catalogue_cut_in(rows, 0);
     return RC_OK;
 }
 

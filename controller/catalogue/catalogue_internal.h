@@ -15,4 +15,16 @@ catalogue_wall(struct sql *rows, int column)
     return (struct wall){sql_int(rows, column)};
 }
 
+/* The five columns cut_from, cut_until, snapshotted, clock_offset, clock_uncertainty, from `first` on. */
+static inline struct catalogue_cut
+catalogue_cut_in(struct sql *rows, int first)
+{
+    return (struct catalogue_cut){
+        .from = {sql_int(rows, first)},
+        .until = {sql_int(rows, first + 1)},
+        .snapshotted = sql_int(rows, first + 2) != 0,
+        .clock = {sql_int(rows, first + 3), sql_int(rows, first + 4)},
+    };
+}
+
 #endif

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "common/base/table.h"
+#include "controller/cli/cli_cut.h"
 #include "controller/cli/cli_json.h"
 
 enum { SOURCES_MAX = CLI_OPTIONS_MAX };
@@ -139,6 +140,27 @@ cli_cycle_print(const Koffer__CycleStatus *s)
         print_source(s->sources[i]);
 }
 
+/* Nothing when everything was read live. */
+static enum rc
+print_cuts(const Koffer__CycleStatus *s, struct error *e)
+{
+    CLEANUP(table_freep) struct table *t = NULL;
+    char skew[CLI_CUT_TEXT];
+    bool any = false;
+    TRY(cli_cut_begin(&t, e));
+    for (size_t i = 0; i < s->n_sources; i++) {
+        const Koffer__CycleSource *from = s->sources[i];
+        cli_cut_put(t, from->agent, from->source, from->cut, from->facts, from->n_facts);
+        any = any || (from->cut != NULL && from->cut->until != 0);
+    }
+    if (!any)
+        return RC_OK;
+    (void)printf("\n");
+    if (s->skew >= 0)
+        (void)printf("skew of the snapshots: %s\n\n", cli_cut_ms(s->skew, skew));
+    return table_print(t, stdout, e);
+}
+
 static enum rc
 show(struct cli *cli, struct error *e)
 {
@@ -150,7 +172,7 @@ show(struct cli *cli, struct error *e)
     if (cli->json)
         return cli_json_print(reply, e);
     cli_cycle_print((const Koffer__CycleStatus *)reply);
-    return RC_OK;
+    return print_cuts((const Koffer__CycleStatus *)reply, e);
 }
 
 static const struct cli_option start_options[] = {
@@ -196,7 +218,9 @@ const struct cli_command cli_cycle_commands[] = {
      .verb = "show",
      .arguments = "[CYCLE]",
      .most = 1,
-     .help = "Show the newest cycle, or another, source by source.",
+     .help =
+         "Show the newest cycle, or another, source by source: what became of it, who was not ready in "
+         "time, and when each was cut, by the controller's clock, with the locks that were held.",
      .run = show},
     {.noun = NULL},
 };

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 
 #include "common/base/table.h"
+#include "controller/cli/cli_cut.h"
 #include "controller/cli/cli_job.h"
 #include "controller/cli/cli_json.h"
 
@@ -80,6 +81,18 @@ print_archives(const Koffer__FullDetail *d, struct error *e)
     return table_print(t, stdout, e);
 }
 
+static enum rc
+print_cuts(const Koffer__FullDetail *d, struct error *e)
+{
+    CLEANUP(table_freep) struct table *t = NULL;
+    TRY(cli_cut_begin(&t, e));
+    for (size_t i = 0; i < d->n_archives; i++) {
+        const Koffer__Archive *a = d->archives[i];
+        cli_cut_put(t, a->agent, a->source, a->cut, a->facts, a->n_facts);
+    }
+    return table_print(t, stdout, e);
+}
+
 static void
 print_facts(const Koffer__FullDetail *d)
 {
@@ -126,6 +139,8 @@ show(struct cli *cli, struct error *e)
     const Koffer__FullDetail *d = (const Koffer__FullDetail *)reply;
     if (d->summary != NULL)
         print_summary(d->summary);
+    char skew[CLI_CUT_TEXT];
+    cli_field("skew", "%s", cli_cut_ms(d->skew, skew));
     for (size_t i = 0; i < d->n_recipients; i++)
         cli_field(i == 0 ? "opens with key" : "", "%s", d->recipients[i]);
     for (size_t i = 0; i < d->n_missing; i++)
@@ -133,6 +148,8 @@ show(struct cli *cli, struct error *e)
                   d->missing[i]->reason);
     (void)printf("\n");
     TRY(print_archives(d, e));
+    (void)printf("\n");
+    TRY(print_cuts(d, e));
     (void)printf("\n");
     print_facts(d);
     return RC_OK;
@@ -178,7 +195,9 @@ const struct cli_command cli_full_commands[] = {
      .verb = "show",
      .arguments = "[FULL]",
      .most = 1,
-     .help = "Show a full: its archives, what is missing, which keys open it.",
+     .help =
+         "Show a full: its archives, what is missing, which keys open it; when each source was cut, by "
+         "the controller's clock, how far apart the snapshots were (skew), and the locks that were held.",
      .run = show},
     {.noun = "full",
      .verb = "ls",

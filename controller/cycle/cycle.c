@@ -198,8 +198,8 @@ cycle_take(struct cycle_runner *r, enum cycle_event event, const char *problem)
 
 /* ---- what each state does; true: an event was taken, look again */
 
-static const char *
-first_problem(const struct cycle *c)
+const char *
+cycle_first_problem(const struct cycle *c)
 {
     for (size_t i = 0; i < c->count; i++)
         if (c->sources[i].state == CYCLE_SOURCE_FAILED)
@@ -216,33 +216,37 @@ steps_at(const struct cycle *c, const char *agent)
     return steps;
 }
 
-/* At most `most` steps at a time per agent, from `from` to the state that `verb` leads to. */
 static void
-order_some(struct cycle_runner *r, enum cycle_source_state from, Koffer__StepVerb verb, size_t most)
+save_ordered(struct cycle_runner *r)
+{
+    for (size_t i = 0; i < r->running->count; i++) {
+        struct cycle_source *s = &r->running->sources[i];
+        if (s->unsaved)
+            cycle_source_save(r, s);
+        s->unsaved = false;
+    }
+}
+
+void
+cycle_order_some(struct cycle_runner *r, enum cycle_source_state from, Koffer__StepVerb verb,
+                 size_t most)
 {
     struct cycle *c = r->running;
     for (size_t i = 0; i < c->count; i++)
         if (c->sources[i].state == from && steps_at(c, c->sources[i].agent) < most)
             cycle_step_order(r, &c->sources[i], verb);
+    save_ordered(r);
 }
 
 static bool
 do_checking(struct cycle_runner *r)
 {
     struct cycle *c = r->running;
-    order_some(r, CYCLE_SOURCE_WAITING, KOFFER__STEP_VERB__STEP_CHECK, CYCLE_STEPS);
+    cycle_order_some(r, CYCLE_SOURCE_WAITING, KOFFER__STEP_VERB__STEP_CHECK, CYCLE_STEPS);
     if (cycle_sources_in(c, CYCLE_SOURCE_WAITING) + cycle_sources_in(c, CYCLE_SOURCE_CHECK) > 0)
         return false;
     bool any = cycle_sources_in(c, CYCLE_SOURCE_CHECKED) > 0;
-    cycle_take(r, any ? CYCLE_CHECKED : CYCLE_NOTHING_LEFT, any ? "" : first_problem(c));
-    return true;
-}
-
-static bool
-do_freezing(struct cycle_runner *r)
-{
-    /* Every kind of source is read live so far: the barrier has nobody to wait for. */
-    cycle_take(r, CYCLE_FROZEN, "");
+    cycle_take(r, any ? CYCLE_CHECKED : CYCLE_NOTHING_LEFT, any ? "" : cycle_first_problem(c));
     return true;
 }
 
@@ -250,11 +254,11 @@ static bool
 do_capturing(struct cycle_runner *r)
 {
     struct cycle *c = r->running;
-    order_some(r, CYCLE_SOURCE_CHECKED, KOFFER__STEP_VERB__STEP_CAPTURE, 1);
-    if (cycle_sources_in(c, CYCLE_SOURCE_CHECKED) + cycle_sources_in(c, CYCLE_SOURCE_CAPTURE) > 0)
+    cycle_order_some(r, CYCLE_SOURCE_CUT, KOFFER__STEP_VERB__STEP_CAPTURE, 1);
+    if (cycle_sources_in(c, CYCLE_SOURCE_CUT) + cycle_sources_in(c, CYCLE_SOURCE_CAPTURE) > 0)
         return false;
     bool any = cycle_sources_in(c, CYCLE_SOURCE_CAPTURED) > 0;
-    cycle_take(r, any ? CYCLE_CAPTURED : CYCLE_NOTHING_LEFT, any ? "" : first_problem(c));
+    cycle_take(r, any ? CYCLE_CAPTURED : CYCLE_NOTHING_LEFT, any ? "" : cycle_first_problem(c));
     return true;
 }
 
@@ -264,11 +268,11 @@ do_sealing(struct cycle_runner *r)
     struct cycle *c = r->running;
     if (c->working)
         return false;
-    order_some(r, CYCLE_SOURCE_CAPTURED, KOFFER__STEP_VERB__STEP_SEAL, 1);
+    cycle_order_some(r, CYCLE_SOURCE_CAPTURED, KOFFER__STEP_VERB__STEP_SEAL, 1);
     if (cycle_sources_in(c, CYCLE_SOURCE_CAPTURED) + cycle_sources_in(c, CYCLE_SOURCE_SEAL) > 0)
         return false;
     if (cycle_sources_in(c, CYCLE_SOURCE_SEALED) == 0) {
-        cycle_take(r, CYCLE_NOTHING_LEFT, first_problem(c));
+        cycle_take(r, CYCLE_NOTHING_LEFT, cycle_first_problem(c));
         return true;
     }
     cycle_seal_commit(r);
@@ -287,6 +291,7 @@ release_all(struct cycle_runner *r)
             cycle_step_order(r, s, KOFFER__STEP_VERB__STEP_RELEASE);
         all = all && (!s->begun || s->released);
     }
+    save_ordered(r);
     return all;
 }
 
@@ -330,10 +335,10 @@ do_unwinding(struct cycle_runner *r)
 }
 
 static bool (*const deeds[CYCLE_STATE_COUNT_])(struct cycle_runner *r) = {
-    [CYCLE_CHECKING] = do_checking,   [CYCLE_FREEZING] = do_freezing,
-    [CYCLE_CAPTURING] = do_capturing, [CYCLE_SEALING] = do_sealing,
-    [CYCLE_RELEASING] = do_releasing, [CYCLE_VERIFYING] = do_verifying,
-    [CYCLE_UNWINDING] = do_unwinding,
+    [CYCLE_CHECKING] = do_checking,     [CYCLE_READYING] = cycle_do_readying,
+    [CYCLE_CUTTING] = cycle_do_cutting, [CYCLE_CAPTURING] = do_capturing,
+    [CYCLE_SEALING] = do_sealing,       [CYCLE_RELEASING] = do_releasing,
+    [CYCLE_VERIFYING] = do_verifying,   [CYCLE_UNWINDING] = do_unwinding,
 };
 
 void

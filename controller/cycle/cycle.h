@@ -9,7 +9,10 @@
  *
  * The state of the cycle is in the catalogue before anything is done about it (cycle_fsm.h).  Agents work at
  * the same time; of one agent's sources one is captured at a time.  A source that fails, or whose agent stays away for
- * CYCLE_GRACE_MS in the middle of a step, is lost to this cycle; the others go on.  A capture whose session with the vault
+ * CYCLE_GRACE_MS in the middle of a step, is lost to this cycle; the others go on.  Between check and capture there is
+ * the barrier (docs/architecture/cut.md): all get ready, then all that are ready are told to cut in one turn of the loop; a
+ * required source that is not ready in time ends the cycle before anybody was cut.  Sources of an agent that knows no
+ * barrier (FLEET_CUT) pass it at once and are read live.  A capture whose session with the vault
  * was over (vault.h: leases) is ordered again; what it had sent is not sent twice.  Committing and verifying run
  * on a thread of their own and come back through the mailbox.
  *
@@ -26,6 +29,7 @@
 enum {
     CYCLE_GRACE_MS = 60000, /* an agent that was lost in a step may come back within this */
     CYCLE_CHECK_S = 300,    /* preflight */
+    CYCLE_CUT_S = 60,       /* locks have a budget of seconds; the rest is for tools that hang */
     CYCLE_SEAL_S = 120,     /* signing one record */
     CYCLE_RELEASE_S = 120,  /* removing staging */
     CYCLE_UNWIND_S = 60,    /* waiting for cancelled steps before letting go */
@@ -42,12 +46,17 @@ struct cycle_options {
     struct mailbox *mailbox;
     const struct keys_private *signer;
     uint32_t capture_seconds; /* deadline of one capture */
+    uint32_t ready_seconds;   /* until all sources must be ready for the cut */
 };
 
 enum cycle_source_state {
     CYCLE_SOURCE_WAITING,
     CYCLE_SOURCE_CHECK,
     CYCLE_SOURCE_CHECKED,
+    CYCLE_SOURCE_READYING,
+    CYCLE_SOURCE_READY,
+    CYCLE_SOURCE_CUTTING,
+    CYCLE_SOURCE_CUT, /* or read live: through the barrier */
     CYCLE_SOURCE_CAPTURE,
     CYCLE_SOURCE_CAPTURED,
     CYCLE_SOURCE_SEAL,
@@ -67,6 +76,12 @@ struct cycle_source {
     struct mono deadline;   /* when we stop waiting for it */
     struct mono lost_until; /* {0}: its agent is here */
     bool begun, released;   /* something to release; done with it */
+    bool unsaved;           /* was ordered something, and the catalogue does not know yet */
+    bool barrier;           /* it was told to get ready, and so will be told to cut */
+    bool late;              /* it was not ready in time */
+    bool snapshotted;       /* its cut counts for the skew */
+    struct wall cut_from, cut_until; /* by its agent's clock; {0}: none so far, or read live */
+    struct record_clock clock;       /* its agent's, as measured in this cycle so far */
     bool incomplete;
     char problem[ERROR_TEXT_MAX], remedy[256];
     struct wall started, finished;
@@ -90,6 +105,7 @@ struct cycle {
     bool cancelled, working; /* a worker thread is committing or verifying */
     bool forget;             /* blobs are missing or damaged: agents must not trust their memory */
     uint64_t doubts;         /* of the vault, when it began */
+    struct mono ready_until; /* {0}: nobody was told to get ready yet */
     struct mono unwind_until;
     size_t count;
     struct cycle_source *sources;
@@ -120,6 +136,7 @@ enum rc cycle_recover(struct cycle_runner *r, struct error *e);
 const char *cycle_vault_problem(const struct cycle_runner *r);
 /* The running cycle, or NULL. */
 const struct cycle *cycle_running(const struct cycle_runner *r);
+struct catalogue_cut cycle_source_cut(const struct cycle_source *s);
 const char *cycle_source_state_name(enum cycle_source_state state);
 
 #endif

@@ -48,6 +48,7 @@ cycle_step_watch(struct cycle_runner *r, struct mono now)
         struct cycle_source *s = &r->running->sources[i];
         if (s->job == 0)
             continue;
+        bool readying = s->verb == KOFFER__STEP_VERB__STEP_READY;
         if (s->lost_until.ns != 0 && clock_ms_until(s->lost_until, now) == 0)
             cycle_step_give_up(r, s,
                                "the agent was lost in the middle of the step and did not come back",
@@ -58,5 +59,6 @@ cycle_step_watch(struct cycle_runner *r, struct mono now)
                 r, s, "the step did not end within its deadline",
                 "raise capture-deadline in koffer-controller.conf if it needs more time");
         }
+        s->late = s->late || (readying && s->job == 0);
     }
 }

@@ -15,13 +15,20 @@ static const uint8_t table[CYCLE_STATE_COUNT_][CYCLE_EVENT_COUNT_] = {
         [CYCLE_RESTARTED]           = TO(FAILED),
     },
     [CYCLE_CHECKING] = {
-        [CYCLE_CHECKED]             = TO(FREEZING),
+        [CYCLE_CHECKED]             = TO(READYING),
         [CYCLE_NOTHING_LEFT]        = TO(UNWINDING),
         [CYCLE_CANCEL]              = TO(UNWINDING),
         [CYCLE_RESTARTED]           = TO(UNWINDING),
     },
-    [CYCLE_FREEZING] = {
-        [CYCLE_FROZEN]              = TO(CAPTURING),
+    [CYCLE_READYING] = {
+        [CYCLE_READY]               = TO(CUTTING),
+        [CYCLE_STRAGGLER]           = TO(UNWINDING),
+        [CYCLE_NOTHING_LEFT]        = TO(UNWINDING),
+        [CYCLE_CANCEL]              = TO(UNWINDING),
+        [CYCLE_RESTARTED]           = TO(UNWINDING),
+    },
+    [CYCLE_CUTTING] = {
+        [CYCLE_CUT]                 = TO(CAPTURING),
         [CYCLE_NOTHING_LEFT]        = TO(UNWINDING),
         [CYCLE_CANCEL]              = TO(UNWINDING),
         [CYCLE_RESTARTED]           = TO(UNWINDING),
@@ -59,14 +66,15 @@ static const uint8_t table[CYCLE_STATE_COUNT_][CYCLE_EVENT_COUNT_] = {
 };
 
 static const char *const state_names[CYCLE_STATE_COUNT_] = {
-    [CYCLE_PLANNED] = "planned",       [CYCLE_CHECKING] = "checking",   [CYCLE_FREEZING] = "freezing",
+    [CYCLE_PLANNED] = "planned",       [CYCLE_CHECKING] = "checking",   [CYCLE_READYING] = "readying",
+    [CYCLE_CUTTING] = "cutting",
     [CYCLE_CAPTURING] = "capturing",   [CYCLE_SEALING] = "sealing",     [CYCLE_RELEASING] = "releasing",
     [CYCLE_VERIFYING] = "verifying",   [CYCLE_UNWINDING] = "unwinding", [CYCLE_FULL] = "full",
     [CYCLE_INCOMPLETE] = "incomplete", [CYCLE_FAILED] = "failed",       [CYCLE_CANCELLED] = "cancelled",
 };
 
 static const char *const event_names[CYCLE_EVENT_COUNT_] = {
-    [CYCLE_START] = "start", [CYCLE_CHECKED] = "checked", [CYCLE_FROZEN] = "frozen",
+    [CYCLE_START] = "start", [CYCLE_CHECKED] = "checked", [CYCLE_READY] = "ready", [CYCLE_STRAGGLER] = "straggler", [CYCLE_CUT] = "cut",
     [CYCLE_CAPTURED] = "captured", [CYCLE_NOTHING_LEFT] = "nothing-left",
     [CYCLE_COMMITTED] = "committed", [CYCLE_SEAL_FAILED] = "seal-failed",
     [CYCLE_RELEASED] = "released", [CYCLE_VERIFIED_FULL] = "verified-full",

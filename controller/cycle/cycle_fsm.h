@@ -1,13 +1,14 @@
 /*
  * cycle_fsm.h -- the life of one cycle, as a table.
  *
- *     planned -> checking -> freezing -> capturing -> sealing -> releasing -> verifying -> full | incomplete
- *        |          |           |            |           |
- *        +----------+-----------+------------+-----------+--> unwinding -> failed | cancelled
+ *     planned -> checking -> readying -> cutting -> capturing -> sealing -> releasing -> verifying -> full | incomplete
+ *        |          |           |          |           |            |
+ *        +----------+-----------+----------+-----------+------------+--> unwinding -> failed | cancelled
  *
- * Freezing is the place of the barrier (freeze, snapshot, thaw); a cycle whose sources are all read
- * live passes through it at once.  A source that fails does not stop the others: the cycle leaves
- * for `unwinding` only when nothing is left to capture, when it is cancelled, or when sealing fails.  Once the record is
+ * Readying and cutting are the barrier (docs/architecture/cut.md); a cycle whose sources are all read
+ * live passes through both at once.  A source that fails does not stop the others: the cycle leaves
+ * for `unwinding` only when nothing is left to capture, when a required source was not ready in time, when it is
+ * cancelled, or when sealing fails.  Once the record is
  * committed there is no way back: a cancel is ignored, and what follows only tidies up.
  *
  * The machine only says what comes next; effects belong to cycle.c.  A pair that is not in the
@@ -25,7 +26,8 @@
 enum cycle_state {
     CYCLE_PLANNED,
     CYCLE_CHECKING,  /* every agent preflights */
-    CYCLE_FREEZING,  /* the cut: freeze, snapshot, thaw */
+    CYCLE_READYING,  /* every agent does all that can be done before the cut */
+    CYCLE_CUTTING,   /* lock, snapshot, unlock, everywhere at once */
     CYCLE_CAPTURING, /* agents read, seal and upload */
     CYCLE_SEALING,   /* archive records signed, full record committed */
     CYCLE_RELEASING, /* committed; staging and snapshots go */
@@ -41,7 +43,9 @@ enum cycle_state {
 enum cycle_event {
     CYCLE_START,
     CYCLE_CHECKED,      /* every source has passed or failed its check */
-    CYCLE_FROZEN,       /* every source that freezes has been cut */
+    CYCLE_READY,        /* every source is ready or has failed */
+    CYCLE_STRAGGLER,    /* a required source was not ready in time: nobody is cut */
+    CYCLE_CUT,          /* every source has been cut or has failed */
     CYCLE_CAPTURED,     /* every source has been captured or has failed */
     CYCLE_NOTHING_LEFT, /* every source has failed */
     CYCLE_COMMITTED,    /* the full record is durable */

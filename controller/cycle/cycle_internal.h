@@ -23,6 +23,24 @@ void cycle_take(struct cycle_runner *r, enum cycle_event event, const char *prob
 /* Look at the sources and do what the state asks for. */
 void cycle_advance(struct cycle_runner *r);
 
+/*
+ * At most `most` steps at a time per agent, for sources in `from`.  All orders are on their way before the catalogue
+ * hears of any: at a cut every disk write between two of them is skew.
+ */
+void cycle_order_some(struct cycle_runner *r, enum cycle_source_state from, Koffer__StepVerb verb,
+                      size_t most);
+const char *cycle_first_problem(const struct cycle *c);
+
+/* cycle_barrier.c: what these two states do; true: an event was taken, look again. */
+bool cycle_do_readying(struct cycle_runner *r);
+bool cycle_do_cutting(struct cycle_runner *r);
+/* What an agent says of the instants of its cut, in the result of a step. */
+void cycle_barrier_note(struct cycle_runner *r, struct cycle_source *s,
+                        const Koffer__StepResult *result);
+/* The archive record, signed, is the last word about them; and warns when clocks make them doubtful. */
+void
+cycle_barrier_seal(struct cycle_runner *r, struct cycle_source *s, const struct record_archive *a);
+
 /* cycle_source.c */
 enum rc cycle_sources_choose(struct cycle_runner *r, struct cycle *c, const char *const *selection,
                              size_t count, struct error *e);
@@ -35,8 +53,11 @@ void cycle_source_save(struct cycle_runner *r, const struct cycle_source *s);
 bool cycle_source_is_lost(const struct cycle_source *s); /* failed, cancelled or skipped */
 size_t cycle_sources_in(const struct cycle *c, enum cycle_source_state state);
 
-/* cycle_step.c: orders out, results in. */
+/* cycle_step.c: orders out, results in.  The order is not in the catalogue yet: s->unsaved. */
 void cycle_step_order(struct cycle_runner *r, struct cycle_source *s, Koffer__StepVerb verb);
+/* A remark about a source, for people. */
+void cycle_note(struct cycle_runner *r, const struct cycle_source *s, bool fact, const char *name,
+                const char *value);
 void cycle_step_cancel(struct cycle_runner *r, struct cycle_source *s);
 /* The step in flight came to nothing. */
 void cycle_step_give_up(struct cycle_runner *r, struct cycle_source *s, const char *problem,

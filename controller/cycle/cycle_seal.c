@@ -123,6 +123,7 @@ encode(struct cycle_runner *r, struct arena *arena, struct buffer *out, struct e
 {
     const struct cycle *c = r->running;
     struct span *archives = arena_alloc(arena, (c->count + 1) * sizeof *archives);
+    struct record_clock *clocks = arena_alloc(arena, (c->count + 1) * sizeof *clocks);
     struct record_missing *missing = arena_alloc(arena, (c->count + 1) * sizeof *missing);
     struct record_full full = {
         .vault = *vault_id(r->options.vault),
@@ -130,22 +131,28 @@ encode(struct cycle_runner *r, struct arena *arena, struct buffer *out, struct e
         .started = c->started,
         .sealed = clock_wall(),
         .state = RECORD_FULL,
-        .skew_ns = -1,
         .archives = archives,
+        .clocks = clocks,
         .missing = missing,
     };
-    if (archives == NULL || missing == NULL)
+    struct record_skew skew = {0};
+    if (archives == NULL || clocks == NULL || missing == NULL)
         return error_set(e, RC_NO_MEMORY, "full record");
     for (size_t i = 0; i < c->count; i++) {
         const struct cycle_source *s = &c->sources[i];
         if (s->required && !is_whole(s))
             full.state = RECORD_INCOMPLETE;
-        if (s->state == CYCLE_SOURCE_SEALED)
-            archives[full.archive_count++] = buffer_span(&s->record);
-        else
+        if (s->state != CYCLE_SOURCE_SEALED) {
             missing[full.missing_count++] =
                 (struct record_missing){s->agent, s->source, s->problem};
+            continue;
+        }
+        if (s->snapshotted)
+            record_skew_add(&skew, s->cut_until, &s->clock);
+        clocks[full.archive_count] = s->clock;
+        archives[full.archive_count++] = buffer_span(&s->record);
     }
+    full.skew_ns = record_skew_ns(&skew);
     TRY(previous_full(r->options.vault, &full.previous, e));
     return record_encode_full(&full, r->options.signer, out, e);
 }

@@ -7,7 +7,9 @@
 
 static const char *const state_names[] = {
     [CYCLE_SOURCE_WAITING] = "waiting",   [CYCLE_SOURCE_CHECK] = "check",
-    [CYCLE_SOURCE_CHECKED] = "checked",   [CYCLE_SOURCE_CAPTURE] = "capture",
+    [CYCLE_SOURCE_CHECKED] = "checked",   [CYCLE_SOURCE_READYING] = "readying",
+    [CYCLE_SOURCE_READY] = "ready",       [CYCLE_SOURCE_CUTTING] = "cutting",
+    [CYCLE_SOURCE_CUT] = "cut",           [CYCLE_SOURCE_CAPTURE] = "capture",
     [CYCLE_SOURCE_CAPTURED] = "captured", [CYCLE_SOURCE_SEAL] = "seal",
     [CYCLE_SOURCE_SEALED] = "sealed",     [CYCLE_SOURCE_DONE] = "done",
     [CYCLE_SOURCE_FAILED] = "failed",     [CYCLE_SOURCE_CANCELLED] = "cancelled",
@@ -18,6 +20,12 @@ const char *
 cycle_source_state_name(enum cycle_source_state state)
 {
     return state_names[state];
+}
+
+struct catalogue_cut
+cycle_source_cut(const struct cycle_source *s)
+{
+    return (struct catalogue_cut){s->cut_from, s->cut_until, s->snapshotted, s->clock};
 }
 
 bool
@@ -75,7 +83,9 @@ add(struct cycle *c, const struct catalogue_source *from, struct cycle_source **
         return error_set(e, RC_NO_MEMORY, "sources of a cycle");
     c->sources = grown;
     struct cycle_source *s = &grown[c->count++];
-    *s = (struct cycle_source){.required = from->required, .record = BUFFER_INIT(LIMIT_RECORD)};
+    *s = (struct cycle_source){.required = from->required,
+                               .record = BUFFER_INIT(LIMIT_RECORD),
+                               .clock = {.offset_ns = RECORD_CLOCK_UNKNOWN}};
     (void)snprintf(s->agent, sizeof s->agent, "%s", from->agent);
     (void)snprintf(s->source, sizeof s->source, "%s", from->name);
     (void)snprintf(s->kind, sizeof s->kind, "%s", from->kind);
@@ -218,6 +228,7 @@ cycle_source_save(struct cycle_runner *r, const struct cycle_source *s)
         .finished = s->finished,
         .totals = s->totals,
         .progress = s->progress,
+        .cut = cycle_source_cut(s),
     };
     if (catalogue_cycle_source_set(r->options.catalogue, r->running->number, &row, &e) != RC_OK)
         log_error(&e, "cannot write down the state of a source", LOG_TEXT("agent", s->agent),

@@ -23,6 +23,10 @@ static uint32_t
 seconds_of(const struct cycle_runner *r, Koffer__StepVerb verb)
 {
     switch ((int)verb) {
+    case KOFFER__STEP_VERB__STEP_READY:
+        return r->options.ready_seconds;
+    case KOFFER__STEP_VERB__STEP_CUT:
+        return CYCLE_CUT_S;
     case KOFFER__STEP_VERB__STEP_CAPTURE:
         return r->options.capture_seconds;
     case KOFFER__STEP_VERB__STEP_CHECK:
@@ -82,6 +86,8 @@ static enum cycle_source_state
 state_during(Koffer__StepVerb verb, enum cycle_source_state now)
 {
     return verb == KOFFER__STEP_VERB__STEP_CHECK     ? CYCLE_SOURCE_CHECK
+           : verb == KOFFER__STEP_VERB__STEP_READY   ? CYCLE_SOURCE_READYING
+           : verb == KOFFER__STEP_VERB__STEP_CUT     ? CYCLE_SOURCE_CUTTING
            : verb == KOFFER__STEP_VERB__STEP_CAPTURE ? CYCLE_SOURCE_CAPTURE
            : verb == KOFFER__STEP_VERB__STEP_SEAL    ? CYCLE_SOURCE_SEAL
                                                      : now; /* a release changes nothing */
@@ -147,7 +153,7 @@ cycle_step_order(struct cycle_runner *r, struct cycle_source *s, Koffer__StepVer
         return;
     }
     s->begun = true;
-    cycle_source_save(r, s);
+    s->unsaved = true;
 }
 
 void
@@ -180,9 +186,9 @@ copy_progress(struct cycle_source *s, const Koffer__Progress *p)
     };
 }
 
-static void
-keep_note(struct cycle_runner *r, const struct cycle_source *s, bool fact, const char *name,
-          const char *value)
+void
+cycle_note(struct cycle_runner *r, const struct cycle_source *s, bool fact, const char *name,
+           const char *value)
 {
     struct error e = ERROR_INIT;
     const struct catalogue_note note = {.fact = fact, .name = name, .value = value};
@@ -196,9 +202,9 @@ keep_notes(struct cycle_runner *r, const struct cycle_source *s, const Koffer__S
 {
     enum { NOTES_MAX = 500 };
     for (size_t i = 0; i < result->n_warnings && i < NOTES_MAX; i++)
-        keep_note(r, s, false, "", result->warnings[i]);
+        cycle_note(r, s, false, "", result->warnings[i]);
     for (size_t i = 0; i < result->n_facts && i < NOTES_MAX; i++)
-        keep_note(r, s, true, result->facts[i]->name, result->facts[i]->value);
+        cycle_note(r, s, true, result->facts[i]->name, result->facts[i]->value);
 }
 
 /* Half of what it was last time may be a great tidying, or an export that broke unseen (D15). */
@@ -219,7 +225,7 @@ suspect_shrinking(struct cycle_runner *r, const struct cycle_source *s)
                    "suspect: %s now, and %s in full %llu; see that nothing is missing",
                    text_size(s->totals.bytes, now_text), text_size(before, before_text),
                    (unsigned long long)full);
-    keep_note(r, s, false, "", note);
+    cycle_note(r, s, false, "", note);
     log_warning("source has shrunk", LOG_TEXT("agent", s->agent), LOG_TEXT("source", s->source),
                 LOG_TEXT("note", note));
 }
@@ -287,6 +293,7 @@ accept_record(struct cycle_runner *r, struct cycle_source *s, const Koffer__Step
     s->root = a.root;
     s->state = CYCLE_SOURCE_SEALED;
     s->incomplete = s->incomplete || a.state != RECORD_COMPLETE;
+    cycle_barrier_seal(r, s, &a);
     return RC_OK;
 }
 
@@ -297,6 +304,7 @@ succeeded(struct cycle_runner *r, struct cycle_source *s, const Koffer__StepResu
     bool kept = s->verb != KOFFER__STEP_VERB__STEP_CAPTURE ||
                 data_fence(r->options.data, s->job, &s->fence);
     end_step(r, s);
+    cycle_barrier_note(r, s, result);
     if (!kept) {
         cycle_source_fail(r, s, "the agent says it captured, but did not finish with the vault",
                           "see the log of koffer-agent on that host");
@@ -305,6 +313,12 @@ succeeded(struct cycle_runner *r, struct cycle_source *s, const Koffer__StepResu
     switch ((int)s->verb) {
     case KOFFER__STEP_VERB__STEP_CHECK:
         s->state = CYCLE_SOURCE_CHECKED;
+        break;
+    case KOFFER__STEP_VERB__STEP_READY:
+        s->state = CYCLE_SOURCE_READY;
+        break;
+    case KOFFER__STEP_VERB__STEP_CUT:
+        s->state = CYCLE_SOURCE_CUT;
         break;
     case KOFFER__STEP_VERB__STEP_CAPTURE:
         captured(r, s, result);
@@ -337,9 +351,9 @@ restart(struct cycle_runner *r, struct cycle_source *s)
 {
     s->restarts++;
     end_step(r, s);
-    s->state = CYCLE_SOURCE_CHECKED;
-    keep_note(r, s, false, "",
-              "nothing was heard of the host for too long: the capture began again");
+    s->state = CYCLE_SOURCE_CUT; /* what was cut is there until the release */
+    cycle_note(r, s, false, "",
+               "nothing was heard of the host for too long: the capture began again");
     log_warning("capture begins again", LOG_U64("cycle", r->running->number),
                 LOG_TEXT("agent", s->agent), LOG_TEXT("source", s->source));
     cycle_source_save(r, s);
@@ -364,8 +378,11 @@ cycle_step_result(void *runner, const char *agent, const Koffer__StepResult *res
         s->state = CYCLE_SOURCE_CANCELLED;
         s->finished = clock_wall();
         cycle_source_save(r, s);
-    } else
+    } else {
+        /* The agent's deadline may be over before we see that ours is. */
+        s->late = s->verb == KOFFER__STEP_VERB__STEP_READY && result->code == RC_TIMEOUT;
         cycle_step_give_up(r, s, result->text, result->remedy);
+    }
     cycle_advance(r);
 }
 

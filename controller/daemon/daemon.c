@@ -265,6 +265,7 @@ open_services(struct daemon *d, struct error *e)
         .mailbox = d->mailbox,
         .signer = d->store.signing,
         .capture_seconds = (uint32_t)s->capture_seconds,
+        .ready_seconds = (uint32_t)s->ready_seconds,
     };
     TRY(cycle_runner_new(&cycles, &d->cycles, e));
     const struct jobs_options jobs = {

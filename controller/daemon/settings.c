@@ -127,6 +127,14 @@ const struct config_key settings_keys[] = {
      .min = 60,
      .max = 7 * 86400,
      .help = "How long one source may take to be captured."},
+    {.name = "ready-deadline",
+     .type = CONFIG_DURATION,
+     .fallback = "60s",
+     .min = 1,
+     .max = 3600,
+     .help =
+         "Until when all sources of a cycle must be ready for the cut. One that is not has failed; "
+         "when it is a required one, the cycle has failed and nobody is cut."},
     {.name = "restore-deadline",
      .type = CONFIG_DURATION,
      .fallback = "24h",
@@ -188,6 +196,7 @@ settings_read(const char *path, struct config **config, struct settings *out, st
         .vault_reserve = config_number(s, "vault-reserve"),
         .lease_seconds = config_number(s, "vault-lease"),
         .capture_seconds = config_number(s, "capture-deadline"),
+        .ready_seconds = config_number(s, "ready-deadline"),
         .restore_seconds = config_number(s, "restore-deadline"),
         .token_seconds = config_number(s, "token-lifetime"),
         .certificate_seconds = config_number(s, "certificate-lifetime"),

@@ -17,8 +17,8 @@ extern const struct config_key settings_keys[];
 struct settings { /* borrows from the configuration */
     const char *cluster, *name, *state, *vault, *listen, *data_listen, *enroll_listen, *advertise,
         *run;
-    uint64_t vault_reserve, lease_seconds, capture_seconds, restore_seconds, token_seconds,
-        certificate_seconds;
+    uint64_t vault_reserve, lease_seconds, capture_seconds, ready_seconds, restore_seconds,
+        token_seconds, certificate_seconds;
     bool require_mount, allow_network_fs;
 };
 

@@ -8,6 +8,7 @@
 #include "common/base/text.h"
 #include "common/record/mandate.h"
 #include "controller/authority/authority.h"
+#include "controller/fleet/fleet_clock.h"
 #include "controller/fleet/fleet_reply.h"
 #include "proto/message.h"
 
@@ -22,7 +23,14 @@ struct agent {
     uint64_t peer; /* 0: not connected */
     bool greeted;  /* AgentHello accepted on this connection */
     int64_t clock_offset_ns;
+    bool can[FLEET_FEATURES_];
+    struct fleet_clock_measure clock;
     char problem[160];
+};
+
+static const char *const feature_names[FLEET_FEATURES_] = {
+    [FLEET_CLOCK] = "clock",
+    [FLEET_CUT] = "cut",
 };
 
 struct order {
@@ -93,6 +101,7 @@ known_or_new(struct fleet *f, const char *name, struct agent **out, struct error
     if (a == NULL)
         return error_set(e, RC_NO_MEMORY, "agent");
     (void)snprintf(a->name, sizeof a->name, "%s", name);
+    a->clock.best.offset_ns = RECORD_CLOCK_UNKNOWN;
     f->agents[f->count++] = a;
     *out = a;
     return RC_OK;
@@ -191,6 +200,69 @@ fleet_cancel(struct fleet *f, const char *name, uint64_t job)
         return;
     if (send_to(f, a, KOFFER__MESSAGE_TYPE__STEP_CANCEL, 0, &ref.base, &e) != RC_OK)
         log_error(&e, "cannot cancel a step", LOG_TEXT("agent", name), LOG_U64("job", job));
+}
+
+/* ---- clocks */
+
+bool
+fleet_can(const struct fleet *f, const char *name, enum fleet_feature feature)
+{
+    const struct agent *a = by_name(f, name);
+    return a != NULL && a->can[feature];
+}
+
+static void
+ask_clock(struct fleet *f, struct agent *a)
+{
+    struct error e = ERROR_INIT;
+    Koffer__Empty empty;
+    koffer__empty__init(&empty);
+    if (!fleet_clock_wants(&a->clock))
+        return;
+    fleet_clock_ask(&a->clock, fleet_new_job(f), clock_wall(), clock_mono());
+    if (send_to(f, a, KOFFER__MESSAGE_TYPE__CLOCK, a->clock.question, &empty.base, &e) != RC_OK) {
+        log_error(&e, "cannot ask an agent for its clock", LOG_TEXT("agent", a->name));
+        fleet_clock_stop(&a->clock);
+    }
+}
+
+void
+fleet_clock_measure(struct fleet *f, const char *name)
+{
+    struct agent *a = by_name(f, name);
+    if (a == NULL)
+        return;
+    fleet_clock_begin(&a->clock);
+    if (a->peer != 0 && a->greeted && a->can[FLEET_CLOCK])
+        ask_clock(f, a);
+    else
+        fleet_clock_stop(&a->clock);
+}
+
+struct record_clock
+fleet_clock(const struct fleet *f, const char *name)
+{
+    const struct agent *a = by_name(f, name);
+    return a != NULL ? a->clock.best : (struct record_clock){.offset_ns = RECORD_CLOCK_UNKNOWN};
+}
+
+static enum rc
+on_clock(struct fleet *f, struct agent *a, const struct hub_event *event, struct error *e)
+{
+    CLEANUP(message_freep) ProtobufCMessage *m = NULL;
+    const struct mono now = clock_mono();
+    if ((event->frame.flags & FRAME_FAILURE) != 0) {
+        fleet_clock_stop(&a->clock);
+        return error_set(e, RC_PROTOCOL, "agent '%s' says that it can tell its clock, and does not",
+                         a->name);
+    }
+    TRY(message_unpack(&koffer__clock_reading__descriptor, event->frame.body, &m, e));
+    const Koffer__ClockReading *reading = (const Koffer__ClockReading *)m;
+    if (!fleet_clock_answer(&a->clock, event->frame.correlation, (struct wall){reading->received},
+                            (struct wall){reading->sent}, now))
+        log_warning("an agent's clock makes no sense", LOG_TEXT("agent", a->name));
+    ask_clock(f, a);
+    return RC_OK;
 }
 
 /* ---- hello */
@@ -315,6 +387,15 @@ tell_up(struct fleet *f, const struct agent *a, const Koffer__AgentHello *hello,
     return RC_OK;
 }
 
+static void
+note_features(struct agent *a, const Koffer__AgentHello *hello)
+{
+    memset(a->can, 0, sizeof a->can);
+    for (size_t i = 0; i < hello->n_features; i++)
+        for (size_t known = 0; known < FLEET_FEATURES_; known++)
+            a->can[known] = a->can[known] || text_equal(hello->features[i], feature_names[known]);
+}
+
 static enum rc
 on_hello(struct fleet *f, struct agent *a, const struct hub_event *event, struct error *e)
 {
@@ -324,6 +405,7 @@ on_hello(struct fleet *f, struct agent *a, const struct hub_event *event, struct
     struct wall now = clock_wall();
 
     TRY(check_hello(hello, e));
+    note_features(a, hello);
     judge_clock(a, hello->clock, now);
     TRY(catalogue_peer_seen(f->options.catalogue, CERTIFICATE_AGENT, a->name, hello->version,
                             hello->system, event->tls.address, a->clock_offset_ns, now, e));
@@ -451,6 +533,7 @@ static const struct {
     {KOFFER__MESSAGE_TYPE__CERTIFICATE_RENEW, false, on_renew},
     {KOFFER__MESSAGE_TYPE__STEP, false, on_order_reply},
     {KOFFER__MESSAGE_TYPE__STEP_CANCEL, false, on_order_reply},
+    {KOFFER__MESSAGE_TYPE__CLOCK, false, on_clock},
 };
 
 static enum rc
@@ -476,6 +559,7 @@ on_up(struct fleet *f, struct agent *a, uint64_t peer)
     }
     a->peer = peer;
     a->greeted = false;
+    fleet_clock_stop(&a->clock);
 }
 
 /* It is gone, or counts as gone. */
@@ -487,6 +571,7 @@ let_go(struct fleet *f, struct agent *a)
                                          clock_wall(), &e) != RC_OK)
         log_error(&e, "cannot note when an agent was seen", LOG_TEXT("agent", a->name));
     a->peer = 0;
+    fleet_clock_stop(&a->clock);
     if (a->greeted)
         f->options.owner.lost(f->options.owner.ctx, a->name);
     a->greeted = false;

@@ -74,6 +74,21 @@ size_t fleet_connected_count(const struct fleet *f);
 /* What is wrong with this agent, for people; "" when nothing.  Until the next call. */
 const char *fleet_problem(const struct fleet *f, const char *agent);
 
+/* What an agent can do beyond the protocol's first version, as its last hello named it. */
+enum fleet_feature {
+    FLEET_CLOCK, /* "clock": answers CLOCK */
+    FLEET_CUT,   /* "cut": READY and CUT */
+    FLEET_FEATURES_,
+};
+bool fleet_can(const struct fleet *f, const char *agent, enum fleet_feature feature);
+
+/*
+ * Ask a connected agent for its clock (fleet_clock.h); what was measured before is forgotten.  Nothing comes of it where an agent
+ * cannot.  fleet_clock: the best so far; offset_ns RECORD_CLOCK_UNKNOWN when there is none.
+ */
+void fleet_clock_measure(struct fleet *f, const char *agent);
+struct record_clock fleet_clock(const struct fleet *f, const char *agent);
+
 uint64_t fleet_new_job(struct fleet *f);
 /* RC_AGAIN when the agent is not connected. */
 enum rc

@@ -89,6 +89,7 @@ static const struct cell cells[] = {
     ASK(ENROLL, "enroller", "", ""),
     REPLY(STEP),
     REPLY(STEP_CANCEL),
+    REPLY(CLOCK),
     FETCH(HELLO, NO_GRANT),
     DATA(HAVE, CAPTURE),
     DATA(PUT, CAPTURE),
@@ -98,7 +99,8 @@ static const struct cell cells[] = {
 enum { CELLS = sizeof cells / sizeof *cells };
 
 /* Nobody sends these to the controller as a request: our own orders, what hub and link keep to themselves. */
-static const char *const never[] = {"MESSAGE_NONE", "HEARTBEAT", "STEP", "STEP_CANCEL", "RENEW"};
+static const char *const never[] = {"MESSAGE_NONE", "HEARTBEAT", "STEP",
+                                    "STEP_CANCEL",  "CLOCK",     "RENEW"};
 
 static const struct cell *
 cell_of(enum authority_channel channel, unsigned verb)

@@ -86,6 +86,45 @@ check_is_admin(void *ctx, const struct catalogue_peer *p, struct error *e)
     return RC_OK;
 }
 
+static enum rc
+check_barrier(void *ctx, const struct catalogue_cycle *cy, struct error *e)
+{
+    (void)ctx, (void)e;
+    assert_string_equal(cy->state, "readying"); /* as it is called now */
+    return RC_OK;
+}
+
+static enum rc
+take_cut(void *ctx, const struct catalogue_cycle_source *s, struct error *e)
+{
+    (void)e;
+    *(struct catalogue_cut *)ctx = s->cut;
+    return RC_OK;
+}
+
+static enum rc
+check_skew(void *ctx, const struct catalogue_full *f, struct error *e)
+{
+    (void)ctx, (void)e;
+    assert_int_equal(f->skew_ns, -1);
+    return RC_OK;
+}
+
+static void
+check_what_cuts_were_before_they_were_kept(struct catalogue_kit *k)
+{
+    struct error e = ERROR_INIT;
+    struct catalogue_cut cuts[2] = {0};
+    CHECK_OK(catalogue_cycle_find(k->catalogue, 3, check_barrier, NULL, &e), &e);
+    CHECK_OK(catalogue_full_find(k->catalogue, 7, check_skew, NULL, &e), &e);
+    CHECK_OK(catalogue_cycle_sources(k->catalogue, 3, take_cut, &cuts[0], &e), &e);
+    CHECK_OK(catalogue_archive_cut(k->catalogue, 7, "imap1", "mail", &cuts[1], &e), &e);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(cuts[i].until.ns, 0);
+        assert_true(cuts[i].clock.offset_ns == RECORD_CLOCK_UNKNOWN);
+    }
+}
+
 static void
 version_1_is_lifted_and_loses_nothing(void **state)
 {
@@ -97,6 +136,12 @@ version_1_is_lifted_and_loses_nothing(void **state)
                 "DROP TABLE cycle_source; DROP TABLE note; DROP TABLE full; DROP TABLE archive;"
                 "DROP TABLE chain; DROP TABLE audit_head");
     must_run(k, version_1);
+    must_run(
+        k,
+        "INSERT INTO cycle (number, state, started, started_by) VALUES (3, 'freezing', 5, 'root');"
+        "INSERT INTO cycle_source (cycle, agent, source, kind, required, state) "
+        "VALUES (3, 'imap1', 'mail', 'imap', 1, 'checked');"
+        "INSERT INTO archive VALUES (7, 'imap1', 'mail', 1)");
 
     catalogue_kit_reopen(k);
     CHECK_OK(catalogue_peer_find(k->catalogue, CERTIFICATE_AGENT, "imap1", take_peer, &added, &e),
@@ -107,6 +152,7 @@ version_1_is_lifted_and_loses_nothing(void **state)
         &e);
     CHECK_OK(catalogue_full_newest(k->catalogue, &newest, &e), &e);
     assert_int_equal(newest, 7);
+    check_what_cuts_were_before_they_were_kept(k);
     catalogue_kit_reopen(k); /* and once is enough */
 }
 

@@ -100,7 +100,7 @@ unfinished_are_found_again(void **state)
     for (int i = 0; i < 4; i++)
         (void)new_cycle(k, 0);
     set_state(k, 1, "full", "verified-full", "", true);
-    set_state(k, 2, "capturing", "frozen", "", false);
+    set_state(k, 2, "capturing", "cut", "", false);
     set_state(k, 3, "cancelled", "unwound-cancelled", "", true);
     catalogue_kit_reopen(k);
     CHECK_OK(catalogue_cycle_unfinished(k->catalogue, note_number, &seen, &e), &e);

@@ -58,6 +58,77 @@ check_chain(struct catalogue_kit *k, const char *host, uint64_t want)
     assert_int_equal(name.bytes[0], want);
 }
 
+static enum rc
+copy_full(void *ctx, const struct catalogue_full *f, struct error *e)
+{
+    (void)e;
+    *(struct catalogue_full *)ctx = *f;
+    return RC_OK;
+}
+
+struct fact_seen {
+    const char *name, *value;
+    unsigned count;
+};
+
+static enum rc
+look_at_fact(void *ctx, const struct catalogue_note *n, struct error *e)
+{
+    struct fact_seen *want = ctx;
+    (void)e;
+    if (!n->fact || strcmp(n->name, want->name) != 0)
+        return RC_OK;
+    want->count++;
+    assert_string_equal(n->value, want->value);
+    return RC_OK;
+}
+
+static void
+check_fact(struct catalogue_kit *k, const char *name, const char *value)
+{
+    struct error e = ERROR_INIT;
+    struct fact_seen want = {name, value, 0};
+    CHECK_OK(catalogue_cycle_notes(k->catalogue, 7, "db1", "sql", look_at_fact, &want, &e), &e);
+    assert_int_equal(want.count, 1);
+}
+
+/* What a lost catalogue learns, it learns from here. */
+static void
+cut_clock_and_facts_come_from_the_record(void **state)
+{
+    static const struct record_fact facts[] = {{"cut.driver", "lvm"}, {"lock.hold_us", "812"}};
+    static const struct record_clock clock = {-250, 30};
+    struct catalogue_kit *k = *state;
+    struct error e = ERROR_INIT;
+    struct catalogue_cut cut;
+    const struct record_archive a = {.host = "db1",
+                                     .source = "sql",
+                                     .sequence = 1,
+                                     .state = RECORD_COMPLETE,
+                                     .cut_from = {1000},
+                                     .cut_until = {1500},
+                                     .facts = facts,
+                                     .fact_count = 2};
+    const struct record_full full = {
+        .number = 7, .state = RECORD_FULL, .skew_ns = 42, .clocks = &clock, .archive_count = 1};
+    const struct catalogue_note told = {true, "lock.hold_us", "812"};
+    struct catalogue_full kept;
+    CHECK_OK(catalogue_cycle_note(k->catalogue, 7, "db1", "sql", &told, &e), &e);
+    CHECK_OK(catalogue_full_add(k->catalogue, &full, &a, &e), &e);
+    catalogue_kit_reopen(k);
+    CHECK_OK(catalogue_archive_cut(k->catalogue, 7, "db1", "sql", &cut, &e), &e);
+    assert_int_equal(cut.from.ns, 1000);
+    assert_int_equal(cut.until.ns, 1500);
+    assert_true(cut.snapshotted);
+    assert_int_equal(cut.clock.offset_ns, -250);
+    assert_int_equal(cut.clock.uncertainty_ns, 30);
+    CHECK_OK(catalogue_full_find(k->catalogue, 7, copy_full, &kept, &e), &e);
+    assert_int_equal(kept.skew_ns, 42);
+    check_fact(k, "cut.driver", "lvm");
+    check_fact(k, "lock.hold_us", "812"); /* once: the cycle had told it */
+    CHECK_RC(catalogue_archive_cut(k->catalogue, 7, "db1", "other", &cut, &e), RC_NOT_FOUND);
+}
+
 static const struct archive one = {"imap1", "spool", 1, RECORD_COMPLETE};
 
 static void
@@ -70,14 +141,6 @@ newest_is_the_newest_good_one(void **state)
     assert_int_equal(newest(k), 1);
     catalogue_kit_reopen(k);
     assert_int_equal(newest(k), 1);
-}
-
-static enum rc
-copy_full(void *ctx, const struct catalogue_full *f, struct error *e)
-{
-    (void)e;
-    *(struct catalogue_full *)ctx = *f;
-    return RC_OK;
 }
 
 static void
@@ -347,6 +410,7 @@ main(void)
         TEST(strangers_are_the_hosts_of_the_newest_good_full_that_nobody_invited),
         TEST(damaged_full_is_good_no_more_until_found_whole),
         TEST(last_archive_is_the_newest_complete_one),
+        TEST(cut_clock_and_facts_come_from_the_record),
         TEST(facts_of_a_record_survive_reopen),
         TEST(chain_only_goes_forward),
         TEST(sources_are_replaced_as_a_whole),

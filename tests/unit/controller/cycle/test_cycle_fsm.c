@@ -66,6 +66,27 @@ a_committed_cycle_stays_committed_and_no_other_becomes_full(void **unused)
 }
 
 static void
+nothing_is_cut_before_all_are_ready_nor_captured_before_all_are_cut(void **unused)
+{
+    static const struct {
+        enum cycle_state state, only_before;
+        enum cycle_event by;
+    } order[] = {{CYCLE_READYING, CYCLE_CHECKING, CYCLE_CHECKED},
+                 {CYCLE_CUTTING, CYCLE_READYING, CYCLE_READY},
+                 {CYCLE_CAPTURING, CYCLE_CUTTING, CYCLE_CUT}};
+    (void)unused;
+    for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
+        for (unsigned s = 0; s < CYCLE_STATE_COUNT_; s++) {
+            for (unsigned v = 0; v < CYCLE_EVENT_COUNT_; v++) {
+                enum cycle_state next;
+                if (step(s, v, &next) && next == order[i].state)
+                    assert_true(s == order[i].only_before && v == order[i].by);
+            }
+        }
+    }
+}
+
+static void
 names_lead_back_to_their_states(void **unused)
 {
     (void)unused;
@@ -98,6 +119,7 @@ main(void)
         cmocka_unit_test(every_live_cycle_takes_a_cancel_and_survives_a_restart),
         cmocka_unit_test(what_was_begun_is_released_before_the_end),
         cmocka_unit_test(a_committed_cycle_stays_committed_and_no_other_becomes_full),
+        cmocka_unit_test(nothing_is_cut_before_all_are_ready_nor_captured_before_all_are_cut),
         cmocka_unit_test(names_lead_back_to_their_states),
         cmocka_unit_test(a_nonsense_event_is_refused_in_words),
     };

@@ -158,8 +158,9 @@ static void
 interrupted_cycle_has_failed(void **state)
 {
     /* Committed and no record: the vault was set back to an older copy meanwhile. */
-    static const char *const states[] = {"planned", "checking",  "freezing",  "capturing",
-                                         "sealing", "unwinding", "releasing", "verifying"};
+    static const char *const states[] = {"planned",   "checking",  "readying",
+                                         "cutting",   "capturing", "sealing",
+                                         "unwinding", "releasing", "verifying"};
     (void)state;
     for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
         assert_int_equal(begin(NULL), 0);

@@ -74,7 +74,10 @@ what_a_revoked_agent_protected_is_missed_until_it_is_forgotten(void **state)
     CHECK_OK(catalogue_sources_set(k->catalogue, "imap1", &mail, 1, &e), &e);
     CHECK_OK(catalogue_sources_set(k->catalogue, "imap2", &mail, 1, &e), &e);
     CHECK_OK(
-        sql_script(k->catalogue->db, "INSERT INTO archive VALUES (1, 'imap1', 'mail', 1, 0)", &e),
+        sql_script(
+            k->catalogue->db,
+            "INSERT INTO archive (full, agent, source, complete) VALUES (1, 'imap1', 'mail', 1)",
+            &e),
         &e);
     CHECK_OK(
         catalogue_peer_revoke(k->catalogue, CERTIFICATE_AGENT, "imap1", (struct wall){3000}, &e),

@@ -177,9 +177,8 @@ dial(const struct pki_leaf *leaf)
     return link;
 }
 
-/* Names no job. */
 static void
-send_hello(struct link *link, int64_t clock)
+send_hello_with(struct link *link, int64_t clock, const char *feature)
 {
     struct error e = ERROR_INIT;
     Koffer__AgentHello hello;
@@ -187,10 +186,20 @@ send_hello(struct link *link, int64_t clock)
     koffer__agent_hello__init(&hello);
     hello.protocol_min = hello.protocol_max = 1;
     hello.clock = clock;
+    char *features[] = {message_text(feature)};
+    hello.features = features;
+    hello.n_features = feature[0] != '\0';
     CHECK_OK(message_pack(&hello.base, &body, &e), &e);
     const struct frame frame = {
         .type = KOFFER__MESSAGE_TYPE__AGENT_HELLO, .correlation = 1, .body = buffer_span(&body)};
     CHECK_OK(link_send(link, &frame, &e), &e);
+}
+
+/* Names no job. */
+static void
+send_hello(struct link *link, int64_t clock)
+{
+    send_hello_with(link, clock, "");
 }
 
 static struct link *
@@ -312,6 +321,60 @@ no_clock_is_too_odd_for_a_hello(void **state)
     }
 }
 
+/* The next question for the clock, answered by one that is an hour ahead; its correlation. */
+static void
+tell_clock(struct link *link, bool failure)
+{
+    struct error e = ERROR_INIT;
+    struct link_event event;
+    Koffer__ClockReading reading;
+    CLEANUP(buffer_free) struct buffer body = BUFFER_INIT(LIMIT_CONTROL_MESSAGE);
+    koffer__clock_reading__init(&reading);
+    CHECK_OK(link_next(link, clock_after_ms(clock_mono(), PATIENCE_MS), &event, &e), &e);
+    assert_int_equal(event.kind, LINK_FRAME);
+    assert_int_equal(event.frame.type, KOFFER__MESSAGE_TYPE__CLOCK);
+    reading.received = reading.sent = clock_wall().ns + 3600 * CLOCK_NS_PER_SECOND;
+    CHECK_OK(message_pack(&reading.base, &body, &e), &e);
+    const struct frame answer = {.flags = failure ? FRAME_REPLY | FRAME_FAILURE : FRAME_REPLY,
+                                 .type = KOFFER__MESSAGE_TYPE__CLOCK,
+                                 .correlation = event.frame.correlation,
+                                 .body = buffer_span(&body)};
+    CHECK_OK(link_send(link, &answer, &e), &e);
+    link_event_clear(&event);
+}
+
+static void
+an_agent_that_can_tell_its_clock_is_asked_three_times(void **state)
+{
+    struct error e = ERROR_INIT;
+    (void)state;
+    enrol(&w.first);
+    struct link *link = join(&w.first, 0);
+    assert_false(fleet_can(w.fleet, "mail1", FLEET_CLOCK));
+    fleet_clock_measure(w.fleet, "mail1"); /* is not asked: the next frame is the welcome */
+    send_hello_with(link, 0, "clock");
+    CHECK_OK(step(&e), &e);
+    expect(link, LINK_FRAME);
+    assert_true(fleet_can(w.fleet, "mail1", FLEET_CLOCK));
+    assert_false(fleet_can(w.fleet, "mail1", FLEET_CUT));
+
+    fleet_clock_measure(w.fleet, "mail1");
+    assert_true(fleet_clock(w.fleet, "mail1").offset_ns == RECORD_CLOCK_UNKNOWN);
+    for (int i = 0; i < 3; i++) {
+        tell_clock(link, false);
+        CHECK_OK(step(&e), &e);
+    }
+    struct record_clock clock = fleet_clock(w.fleet, "mail1");
+    int64_t off = clock.offset_ns - 3600 * CLOCK_NS_PER_SECOND;
+    assert_true(off <= clock.uncertainty_ns && off >= -clock.uncertainty_ns);
+
+    fleet_clock_measure(w.fleet, "mail1");
+    tell_clock(link, true);
+    CHECK_RC(step(&e), RC_PROTOCOL);
+    assert_true(fleet_clock(w.fleet, "mail1").offset_ns == RECORD_CLOCK_UNKNOWN);
+    link_close(link);
+}
+
 static enum rc
 take_seen(void *ctx, const struct catalogue_peer *p, struct error *e)
 {
@@ -357,6 +420,8 @@ main(void)
         cmocka_unit_test_setup_teardown(order_without_an_answer_is_lost_with_its_connection, begin,
                                         end),
         cmocka_unit_test_setup_teardown(new_certificate_takes_over, begin, end),
+        cmocka_unit_test_setup_teardown(an_agent_that_can_tell_its_clock_is_asked_three_times,
+                                        begin, end),
         cmocka_unit_test_setup_teardown(no_clock_is_too_odd_for_a_hello, begin, end),
         cmocka_unit_test_setup_teardown(agent_was_last_seen_when_it_left, begin, end),
     };
