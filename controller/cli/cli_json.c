@@ -63,6 +63,17 @@ time_of(int64_t ns)
     return json_string(text);
 }
 
+/* Every other int64 of our messages is a time. */
+static bool
+is_duration(const char *field)
+{
+    static const char *const names[] = {"clock_offset", "offset", "uncertainty", "skew"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (text_equal(names[i], field))
+            return true;
+    return false;
+}
+
 /* protobuf-c lays values out by type; they are read by copying, whatever their alignment. */
 #define LOAD(type, at)                                                                             \
     __extension__({                                                                                \
@@ -99,8 +110,7 @@ value_of(const ProtobufCFieldDescriptor *f, const void *at)
     if (f->type == PROTOBUF_C_TYPE_UINT64)
         return json_integer((json_int_t)LOAD(uint64_t, at));
     if (f->type == PROTOBUF_C_TYPE_INT64)
-        return text_equal(f->name, "clock_offset") ? json_integer(LOAD(int64_t, at))
-                                                   : time_of(LOAD(int64_t, at));
+        return is_duration(f->name) ? json_integer(LOAD(int64_t, at)) : time_of(LOAD(int64_t, at));
     if (f->type == PROTOBUF_C_TYPE_ENUM)
         return json_integer(LOAD(int, at));
     return json_integer(LOAD(uint32_t, at));

@@ -62,13 +62,18 @@ def hpke_seal(public, secret, info):
 
 
 def archive_record(vault, host, source, cycle, sequence, previous, root, signer, recipients, kind="files", started=None,
-                   finished=None, counts=(1, 1, 0, 100, 0, 0, 0), state=1):
-    """docs/formats/record.md.  The root's key is nonsense, but sealed as it should be: a restore comes as far as the root."""
+                   finished=None, counts=(1, 1, 0, 100, 0, 0, 0), state=1, cut=None, facts=()):
+    """docs/formats/record.md; of version 1 when it has no cut: (from, until).  The root's key is nonsense, but sealed as it should be: a restore comes as far as the root."""
     now = time.time_ns()
     text = b"".join(varint(len(one)) + one for one in (host.encode(), source.encode(), kind.encode()))
-    data = b"KFAR" + struct.pack("<HH", 1, 0) + vault + text + struct.pack("<QQ", cycle, sequence) + previous
-    data += struct.pack("<qqB7Q", now if started is None else started, now if finished is None else finished, state, *counts)
-    data += b"a test's domain\0" + root + struct.pack("<H", len(recipients))
+    data = b"KFAR" + struct.pack("<HH", 2 if cut else 1, 0) + vault + text + struct.pack("<QQ", cycle, sequence) + previous
+    data += struct.pack("<qq", now if started is None else started, now if finished is None else finished)
+    data += struct.pack("<qq", *cut) if cut else b""
+    data += struct.pack("<B7Q", state, *counts) + b"a test's domain\0" + root
+    if cut:
+        data += struct.pack("<H", len(facts)) + b"".join(varint(len(text.encode())) + text.encode()
+                                                        for fact in facts for text in fact)
+    data += struct.pack("<H", len(recipients))
     info = b"koffer/1/root" + vault + root
     data += b"".join(hashlib.sha256(key).digest() + b"".join(hpke_seal(key, bytes(32), info)) for key in recipients)
     data += raw_public(signer)
@@ -82,6 +87,7 @@ class HandAgent:
         self.signing = private(here.secrets(name) / "keys/signing.key")
         self.control = Control.dial(here.control, self.identity)
         self.on, self.orders = {}, []
+        self.clock = 0  # ahead of the machine's, in ns
         self.root, self.blob = blob(name)
 
     def close(self):
@@ -102,6 +108,9 @@ class HandAgent:
             if frame.name == "STEP":
                 self.control.answer(frame)
                 return frame.message("StepOrder")
+            if frame.name == "CLOCK":
+                now = time.time_ns() + self.clock
+                self.control.answer(frame, {"received": now, "sent": now}, "ClockReading")
             if frame.name == "STEP_CANCEL":
                 job = frame.message("JobRef")["job"]
                 self.result(job, code=2, text="cancelled")
@@ -130,6 +139,12 @@ class HandAgent:
     # ---- what a good agent does
 
     def check(self, _):
+        return {}
+
+    def ready(self, _):
+        return {}
+
+    def cut(self, _):
         return {}
 
     def capture(self, order):

@@ -43,6 +43,28 @@ every_field_of_a_message_is_there(void **unused)
 }
 
 static void
+durations_are_numbers_and_instants_are_times(void **unused)
+{
+    (void)unused;
+    Koffer__Cut cut;
+    Koffer__CycleStatus cycle;
+    koffer__cut__init(&cut);
+    koffer__cycle_status__init(&cycle);
+    cut.until = INT64_C(1700000000123456789);
+    cut.offset = -5;
+    cut.uncertainty = 7;
+    cycle.skew = -1;
+    json_t *made = cli_json_of(&cut.base), *whole = cli_json_of(&cycle.base);
+    assert_string_equal(text_at(made, "until"), "2023-11-14T22:13:20.123456789Z");
+    assert_true(json_is_null(json_object_get(made, "from")));
+    assert_int_equal(json_integer_value(json_object_get(made, "offset")), -5);
+    assert_int_equal(json_integer_value(json_object_get(made, "uncertainty")), 7);
+    assert_int_equal(json_integer_value(json_object_get(whole, "skew")), -1);
+    json_decref(made);
+    json_decref(whole);
+}
+
+static void
 numbers_and_absent_parts(void **unused)
 {
     (void)unused;
@@ -128,6 +150,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_field_of_a_message_is_there),
+        cmocka_unit_test(durations_are_numbers_and_instants_are_times),
         cmocka_unit_test(numbers_and_absent_parts),
         cmocka_unit_test(a_name_that_is_no_utf8_is_escaped_and_can_be_read_back),
         cmocka_unit_test(a_text_that_is_no_utf8_is_escaped),
