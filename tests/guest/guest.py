@@ -26,6 +26,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -35,11 +36,12 @@ import kernel  # noqa: E402
 PROJECT = HERE.parents[1]
 QEMU, VIRTIOFSD, BUSYBOX = "/usr/bin/qemu-system-x86_64", "/usr/lib/qemu/virtiofsd", "/bin/busybox"
 RUN = pathlib.Path("/media")  # a memory file system in a mount namespace of our own: it ends with us
-SEEN = ("/usr", "/etc", PROJECT)  # of the machine, wherever they are mounted
+SEEN = ("/usr", "/etc", PROJECT, pathlib.Path(tempfile.gettempdir()))  # of the machine, whatever they are mounted on
 MODULES = ("virtio_pci", "virtio_blk", "virtio_console", "virtio_rng", "virtiofs", "overlay", "loop", "dm_mod", "dm_snapshot",
            "dm_thin_pool", "ext4", "xfs", "crc32c_generic")
+# A busy machine disturbs what a kernel tries of its timers while it boots: it panics, or its TSC runs too fast.
 KERNEL_LINE = ("console=ttyS0 quiet panic=-1 mitigations=off nokaslr random.trust_cpu=on audit=0 apparmor=0 selinux=0 "
-               "clocksource=hpet net.ifnames=0")  # a busy machine disturbs the calibration of TSC: time would run too fast
+               "no_timer_check clocksource=hpet net.ifnames=0")
 TOO_LATE, NEVER_RAN = 124, 125
 SERVER_ENDS = 10  # seconds after qemu
 
@@ -77,17 +79,24 @@ def mount(*words):
     subprocess.run(["mount", *map(str, words)], check=True)
 
 
+def mounts_on_the_way():
+    """The mount points, but for the root, that lead to what shall be seen; outer ones first."""
+    points = {line.split()[4] for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines()} - {"/"}
+    ways = {str(step) for path in SEEN for step in (pathlib.Path(path), *pathlib.Path(path).parents)}
+    return sorted(points & ways)
+
+
 def show_the_machine():
     """-> a folder that is the machine's root file system, and by the kernel's word read-only."""
+    elsewhere = mounts_on_the_way()
     mount("-t", "tmpfs", "-o", "mode=700,size=75%", "tmpfs", RUN)
     root = RUN / "machine"
     root.mkdir()
     mount("--bind", "/", root)
-    elsewhere = [path for path in SEEN if os.stat(path).st_dev != os.stat("/").st_dev]
     for path in elsewhere:
-        mount("--bind", path, root / str(path).lstrip("/"))
+        mount("--bind", path, root / path.lstrip("/"))
     for path in ("", *elsewhere):
-        mount("-o", "remount,bind,ro", root / str(path).lstrip("/"))
+        mount("-o", "remount,bind,ro", root / path.lstrip("/"))
     return root
 
 

@@ -1,9 +1,7 @@
 #!/bin/bash
 # Process 1 above the machine's file system: devices as on a real host, then the command, then its exit status.
-export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 TERM=dumb
-mkdir -p /run/lock/lvm /run/lvm /dev/pts /dev/shm
-mount -t tmpfs -o mode=1777 tmpfs /tmp
-mount -t tmpfs -o mode=1777 tmpfs /var/tmp
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 TERM=dumb TMPDIR=/run/tmp
+mkdir -p "$TMPDIR" /run/lock/lvm /run/lvm /dev/pts /dev/shm
 mount -t tmpfs -o mode=1777 tmpfs /dev/shm
 mount -t devpts devpts /dev/pts
 mount -t cgroup2 cgroup2 /sys/fs/cgroup

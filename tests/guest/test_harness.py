@@ -11,8 +11,14 @@ GUEST = HERE / "guest.py"
 LIMIT = 300  # a boot takes 10 s on an idle machine
 
 
-def run(*words):
-    return subprocess.run([GUEST, "--limit", str(LIMIT), *words], capture_output=True, text=True)
+def run(*words, before=()):
+    return subprocess.run([*before, GUEST, "--limit", str(LIMIT), *words], capture_output=True, text=True)
+
+
+def with_a_mount(folder):
+    """In front of a command: it finds a file system of its own, with a file, mounted on its directory for temporary files."""
+    return ["unshare", "--mount", "--propagation", "private", "sh", "-c",
+            'mount -t tmpfs tmpfs "$0" && echo mounted >"$0/file" && TMPDIR=$0 exec "$@"', folder]
 
 
 def mounts():
@@ -20,15 +26,18 @@ def mounts():
 
 
 def test_output_files_and_exit_status_come_back_and_nothing_else_is_written(tmp_path):
-    share = tmp_path / "share"
+    share, other, outside = tmp_path / "share", tmp_path / "other", tmp_path / "outside"
     share.mkdir()
-    outside, before = tmp_path / "outside", mounts()
+    other.mkdir()
+    outside.write_text("seen\n")
+    before = mounts()
     done = run("--disk", "96M", "--disk", "128M", "--share", share, "--", "sh", "-c",
-               f"lsblk -bnro NAME,SIZE /dev/vda /dev/vdb; echo over >{outside}; echo shared >{share}/file; pwd; echo sad >&2; exit 7")
+               f"lsblk -bnro NAME,SIZE /dev/vda /dev/vdb; cat {outside} {other}/file; echo over >{outside};"
+               f"echo shared >{share}/file; pwd; echo sad >&2; exit 7", before=with_a_mount(other))
     assert done.returncode == 7, done.stderr
-    assert done.stdout.splitlines() == [f"vda {96 << 20}", f"vdb {128 << 20}", str(HERE.parents[1]), "sad"]
+    assert done.stdout.splitlines() == [f"vda {96 << 20}", f"vdb {128 << 20}", "seen", "mounted", str(HERE.parents[1]), "sad"]
     assert (share / "file").read_text() == "shared\n"
-    assert not outside.exists()
+    assert outside.read_text() == "seen\n"
     assert mounts() == before
 
 

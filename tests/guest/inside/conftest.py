@@ -43,13 +43,10 @@ def only_in_a_guest():
 
 @pytest.fixture(scope="session")
 def groups():
-    """A group of classic volumes and one with a thin pool "pool"."""
+    """A group of classic volumes and one with a thin pool "pool"; they end with the guest."""
     volumes.make_group(PLAIN, ["/dev/vda"])
     volumes.make_group(THIN, ["/dev/vdb"])
     volumes.make_pool(THIN, "pool", "700M")
-    yield
-    volumes.remove_group(PLAIN)
-    volumes.remove_group(THIN)
 
 
 @pytest.fixture(scope="session", params=["plain-ext4", "plain-xfs", "thin-ext4", "thin-xfs"])

@@ -3,7 +3,6 @@
     volumes.make_group("group", ["/dev/vda"])
     live = volumes.Volume.create("group", "data", "xfs", "/live", size="400M")     # on a new file system, mounted
     thin = volumes.Volume.create("group", "data", "ext4", "/live", size="300M", pool="pool")
-    volumes.remove_group("group")           # with everything in it
 """
 import json
 import os
@@ -48,17 +47,6 @@ def mounted():
     """{mount point: device} as this process sees them."""
     lines = pathlib.Path("/proc/self/mounts").read_text().splitlines()
     return {fields[1]: fields[0] for fields in map(str.split, lines)}
-
-
-def unmount_all(group):
-    for place, device in reversed(mounted().items()):
-        if device.startswith(f"/dev/mapper/{group.replace('-', '--')}-"):
-            run(["umount", place])
-
-
-def remove_group(group):
-    unmount_all(group)
-    run(["vgremove", "-q", "-y", "-f", group], timeout=120)
 
 
 class Volume:
