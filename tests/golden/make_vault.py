@@ -91,9 +91,9 @@ def set_times(data):
 
 def run_programs(base, folder):
     """The vault in `folder`, its recovery keys as text: one that came between the fulls, and the first."""
-    programs.SOURCES = {HOST: {"data": f'kind = "files"\n    paths = {{"{DATA}"}}'}}
-    with Network(base, {"programs": folder}) as network:
-        koffer = programs.Koffer(Hosts(network))
+    sources = {HOST: {"data": f'kind = "files"\n    snapshot = auto\n    paths = {{"{DATA}"}}'}}
+    with Network(base, {"programs": folder}, {HOST: ["/srv"]}) as network:
+        koffer = programs.Koffer(Hosts(network), sources)
         data = koffer.cluster.hosts[HOST].outside(DATA)
         sheet = koffer.init()
         koffer.start_controller()

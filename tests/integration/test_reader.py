@@ -83,6 +83,17 @@ def test_golden_vault_holds_what_it_was_given(golden, key):
         assert sorted(reader.listing(tree)) == sorted(line for numbers, line in expected if str(full.number) in numbers)
 
 
+def test_golden_vault_says_when_it_was_cut_since_records_do(golden):
+    for full in Vault(golden / "vault").fulls():
+        archive = full.archives[0]
+        if full.version == 1:
+            assert (full.skew, archive.clock, archive.cut_until, archive.facts) == (-1, None, 0, [])
+            continue
+        assert full.skew == 0 and full.started < archive.cut_from < archive.cut_until < archive.finished
+        assert dict(archive.facts)["cut.driver"] == "btrfs"
+        assert 0 < archive.clock[1] < 1_000_000 and abs(archive.clock[0]) <= archive.clock[1]
+
+
 def test_golden_vault_verifies_with_and_without_its_key(golden, key):
     assert verify(Vault(golden / "vault")) == []
     assert verify(Vault(golden / "vault"), key) == []

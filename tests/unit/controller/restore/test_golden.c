@@ -1,6 +1,6 @@
 /*
  * test_golden.c -- the golden vaults are readable for ever: see tests/golden/vault-1/README.md, which says
- * what the lines of expected.txt mean, and that of vault-2.  A failure here is a fault of the code, never of the vault.
+ * what the lines of expected.txt mean, and those of the others.  A failure here is a fault of the code, never of the vault.
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -83,6 +83,12 @@ static int
 set_up_2(void **state)
 {
     return set_up(state, "vault-2");
+}
+
+static int
+set_up_3(void **state)
+{
+    return set_up(state, "vault-3");
 }
 
 static int
@@ -291,6 +297,49 @@ an_old_full_is_opened_by_its_envelope_only(void **state)
     CHECK_OK(record_open_root(&set.archives[0], g->key, &root, &e), &e);
 }
 
+static const char *
+fact_of(const struct record_archive *a, const char *name)
+{
+    for (size_t i = 0; i < a->fact_count; i++)
+        if (text_equal(a->facts[i].name, name))
+            return a->facts[i].value;
+    fail_msg("no fact '%s'", name);
+    return NULL;
+}
+
+static void
+each_full_says_when_it_was_cut_and_by_whose_clock(void **state)
+{
+    struct golden *g = *state;
+    struct error e = ERROR_INIT;
+    for (uint64_t number = 1; number <= 2; number++) {
+        struct archive_set set;
+        CHECK_OK(archive_load(g->vault, number, g->arena, &set, &e), &e);
+        const struct record_archive *a = &set.archives[0];
+        assert_int_equal(set.full.skew_ns, 0);
+        assert_true(set.full.clocks[0].offset_ns != RECORD_CLOCK_UNKNOWN);
+        assert_in_range(set.full.clocks[0].uncertainty_ns, 1, CLOCK_NS_PER_MS);
+        assert_true(a->cut_from.ns > set.full.started.ns && a->cut_until.ns > a->cut_from.ns);
+        assert_true(a->cut_until.ns < a->finished.ns);
+        assert_true(record_archive_is_snapshot(a));
+        assert_string_equal(fact_of(a, "cut.driver"), "btrfs");
+        assert_string_equal(fact_of(a, "cut.volumes"), "1");
+    }
+}
+
+static void
+before_it_was_kept_everything_was_read_live(void **state)
+{
+    struct golden *g = *state;
+    struct error e = ERROR_INIT;
+    struct archive_set set;
+    CHECK_OK(archive_load(g->vault, 1, g->arena, &set, &e), &e);
+    assert_int_equal(set.full.skew_ns, -1);
+    assert_true(set.full.clocks[0].offset_ns == RECORD_CLOCK_UNKNOWN);
+    assert_int_equal(set.archives[0].cut_until.ns, 0);
+    assert_false(record_archive_is_snapshot(&set.archives[0]));
+}
+
 #define IN(n, f) cmocka_unit_test_setup_teardown(f, set_up_##n, golden_teardown)
 
 int
@@ -304,6 +353,12 @@ main(void)
         IN(2, second_full_holds_what_it_was_given),
         IN(2, golden_vault_verifies),
         IN(2, an_old_full_is_opened_by_its_envelope_only),
+        IN(2, before_it_was_kept_everything_was_read_live),
+        IN(3, first_full_holds_what_it_was_given),
+        IN(3, second_full_holds_what_it_was_given),
+        IN(3, golden_vault_verifies),
+        IN(3, an_old_full_is_opened_by_its_envelope_only),
+        IN(3, each_full_says_when_it_was_cut_and_by_whose_clock),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
