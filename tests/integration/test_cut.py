@@ -48,6 +48,20 @@ def test_a_cycle_cuts_what_lies_on_btrfs_and_leaves_nothing(cut, cut_cluster):
         assert "koffer" not in cut_cluster.hosts[host].run(["cat", "/proc/self/mountinfo"]).replace("/koffer/", "")
 
 
+def test_instants_clocks_and_skew_of_three_hosts_are_shown(cut):
+    cut.cycle()
+    number = cut.newest_full()
+    for shown in (cut.json("cycle", "show", number), cut.json("full", "show", number)):
+        cuts = {one["agent"]: one["cut"] for one in shown.get("sources") or shown["archives"]}
+        assert {agent: one["snapshot"] for agent, one in cuts.items()} == {"ldap1": False, "imap1": True, "db1": True}
+        for one in cuts.values():  # the hosts have one clock
+            assert one["measured"] and abs(one["offset"]) <= one["uncertainty"] < 1_000_000_000
+            assert one["from"] < one["until"]
+        assert 0 <= shown["skew"] < 1_000_000_000
+    words = cut.cli("full", "show", number)
+    assert "btrfs" in words and f"{shown['skew'] // 1_000_000}.{shown['skew'] // 1000 % 1000:03} ms" in words, words
+
+
 def test_what_is_written_after_the_cut_is_not_in_the_full(cut, cut_cluster):
     """A counter in one file and its double in another, written one after the other: at one moment they differ by one at most."""
     host = cut_cluster.hosts["db1"]

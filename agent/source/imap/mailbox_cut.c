@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,7 +13,7 @@
 #include "common/base/text.h"
 #include "common/sys/file.h"
 
-enum { PASSING_MODE = 0711, COPY_AT_ONCE = 8 * 1024 * 1024 };
+enum { PASSING_MODE = 0711, COPY_AT_ONCE = 256 * 1024 };
 
 struct account {
     uid_t uid;
@@ -30,17 +31,23 @@ live_database(const struct source_step *step, const struct imap_conf *conf)
                         directory != NULL ? directory : "/var/lib/cyrus");
 }
 
+/* Not by copy_file_range(2): staging is on another file system than the snapshot, and most of them refuse that. */
 static enum rc
 copy_all(int from, int to, struct error *e)
 {
-    for (ssize_t n = 1; n > 0;) {
-        n = copy_file_range(from, NULL, to, NULL, COPY_AT_ONCE, 0);
-        if (n < 0 && errno == EINTR)
-            n = 1;
-        else if (n < 0)
-            return error_errno(e, "copy");
+    CLEANUP(own_freep) uint8_t *bytes = malloc(COPY_AT_ONCE);
+    if (bytes == NULL)
+        return error_set(e, RC_NO_MEMORY, "copy");
+    for (;;) {
+        ssize_t got = read(from, bytes, COPY_AT_ONCE);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return error_errno(e, "copy: read");
+        if (got == 0)
+            return RC_OK;
+        TRY_IN(file_write_all(to, span_of(bytes, (size_t)got), e), e, "copy");
     }
-    return RC_OK;
 }
 
 static enum rc
