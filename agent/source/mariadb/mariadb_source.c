@@ -31,8 +31,8 @@ static void
 mariadb_describe(const struct config_section *s, char *out, size_t size)
 {
     const char *file = config_text(s, "defaults-file");
-    (void)snprintf(out, size, "MariaDB: every database%s%s", file == NULL ? "" : ", as in ",
-                   file == NULL ? "" : file);
+    (void)snprintf(out, size, "MariaDB: every database, method %s%s%s", config_text(s, "method"),
+                   file == NULL ? "" : ", as in ", file == NULL ? "" : file);
 }
 
 struct look {

@@ -116,18 +116,24 @@ enum { SILENCE_SPARE = 600 };
 static const char where[] = "SELECT @@GLOBAL.gtid_slave_pos";
 static const char start[] = "START ALL SLAVES SQL_THREAD";
 
-/* Its first row says that it waits: nothing is stopped before. */
+/*
+ * Its first row says that it waits: nothing is stopped before.  It stops the applier once more because START passes over one that
+ * another session's STOP still waits for; its own STOP waits for that one.
+ */
+#define GUARD                                                                                       \
+    "BEGIN NOT ATOMIC DECLARE CONTINUE HANDLER FOR SQLEXCEPTION BEGIN END; SELECT 'koffer waits'; " \
+    "DO SLEEP(%u); STOP ALL SLAVES SQL_THREAD; START ALL SLAVES SQL_THREAD; END"
+
 static enum rc
 post_guard(struct replica *r, const char *defaults_file, unsigned seconds, struct error *e)
 {
     const char *id;
-    char sql[200];
+    char sql[300];
     TRY(database_connect(defaults_file, &r->guard, e));
     TRY(database_value(r->guard, "SELECT CONNECTION_ID()", r->arena, &id, e));
     TRY(text_parse_u64(id == NULL ? "" : id, 1, UINT64_MAX, &r->guard_id, e));
     TRY(database_execute(r->guard, "SET SESSION max_statement_time = 0", e));
-    (void)snprintf(sql, sizeof sql, "BEGIN NOT ATOMIC SELECT 'koffer waits'; DO SLEEP(%u); %s; END",
-                   seconds, start);
+    (void)snprintf(sql, sizeof sql, GUARD, seconds);
     return database_execute(r->guard, sql, e);
 }
 
