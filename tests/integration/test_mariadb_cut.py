@@ -8,7 +8,7 @@ import time
 
 import pytest
 from host import Network, wait_until
-from mariadb_kit import LIVE, Probe, Restored, Session, Volume, Writers, need_probes, sequence
+from mariadb_kit import LIVE, Probe, Restored, Session, Volume, Writers, copy_out, need_probes, sequence
 from servers.mariadb import Mariadb
 
 LOCKS = ("backup-stage", "read-lock")
@@ -16,7 +16,7 @@ LOCKS = ("backup-stage", "read-lock")
 
 class Server(Mariadb):
     def __init__(self, host):
-        self.volume = Volume(host, LIVE)
+        self.volume = Volume(host)
         self.sequence = 0
         super().__init__(host)
         self.start()
@@ -37,7 +37,7 @@ class Server(Mariadb):
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    with Network(tmp_path_factory.mktemp("cut"), {"programs": need_probes()}) as network:
+    with Network(tmp_path_factory.mktemp("cut"), {"programs": need_probes()}, {"db9": [LIVE]}) as network:
         yield Server(network.host("db9", "10.88.0.99"))
 
 
@@ -80,7 +80,7 @@ def test_restored_rows_are_the_commits_at_the_recorded_gtid(server, probe, lock)
     assert frozen.facts["lock.kind"] == lock and captured.facts["cut.method"] == "snapshot"
     assert {"lock.kind", "lock.wait_us", "lock.hold_us", "lock.stall_us"} <= frozen.kept
     assert {"cut.method", "gtid_binlog_pos", "binlog_file", "binlog_position"} <= captured.kept
-    with Restored(server.host, p, LIVE, server.volume.path(name)) as restored:
+    with Restored(server.host, copy_out(server.host, p, server.volume.path(name))) as restored:
         rows = {int(w): (int(count), int(top)) for w, count, top in
                 (line.split() for line in restored.sql("SELECT writer, COUNT(*), MAX(n) FROM acks.rows_ GROUP BY 1;").splitlines())}
         assert sum(count for count, _ in rows.values()) == sequence(captured.facts["gtid_binlog_pos"]) - began
@@ -119,7 +119,7 @@ def test_a_cache_tables_file_cannot_be_left_out_cleanly(server, probe):
     server.stop()
     server.start()  # what is only in the redo log would be made again from it
     p, name, _ = cut(server, probe)
-    with Restored(server.host, p, LIVE, server.volume.path(name), leave_out=("roundcube/cache.ibd",)) as restored:
+    with Restored(server.host, copy_out(server.host, p, server.volume.path(name), leave_out=("roundcube/cache.ibd",))) as restored:
         assert "roundcube.cache" in restored.check()
     server.volume.drop(name)
 
@@ -133,9 +133,9 @@ def test_an_index_of_binary_logs_leads_to_the_copys_own_logs(server, probe):
         p, name, _ = cut(server, probe)
         mended = p.export("mariadb/server/binlog.index").read_text()
         own = "--log-bin=/var/lib/restored/binlog"
-        with Restored(server.host, p, LIVE, server.volume.path(name), own) as trapped:
+        with Restored(server.host, copy_out(server.host, p, server.volume.path(name)), own) as trapped:
             assert f"{LIVE}/binlog.0" in trapped.host.run(["cat", f"{trapped.at}/binlog.index"]), "this is the trap"
-        restored = Restored(server.host, p, LIVE, server.volume.path(name), own)
+        restored = Restored(server.host, copy_out(server.host, p, server.volume.path(name)), own)
         restored.put("binlog.index", mended)
         with restored:
             listed = [line.split("\t")[0] for line in restored.sql("SHOW BINARY LOGS;").splitlines()]
@@ -228,7 +228,7 @@ def test_a_long_update_or_alter_makes_the_backup_stage_wait_for_nothing(server, 
         session.answer()
     assert writers.longest < 4
     server.sql("ALTER TABLE large DROP INDEX IF EXISTS a; UPDATE other SET t = 'before';", "acks")
-    with Restored(server.host, p, LIVE, server.volume.path(name)) as restored:
+    with Restored(server.host, copy_out(server.host, p, server.volume.path(name))) as restored:
         assert restored.check() == []
         assert restored.sql("SELECT t FROM acks.other;") == "before\n", "the long statement is not in it"
         assert restored.sql("SELECT COUNT(*) FROM acks.large; SELECT COUNT(*) FROM information_schema.STATISTICS WHERE TABLE_NAME = 'large';") == "300000\n0\n"

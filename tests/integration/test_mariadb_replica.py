@@ -5,7 +5,7 @@ import signal
 
 import pytest
 from host import Network, wait_until
-from mariadb_kit import LIVE, Probe, Restored, Volume, Writers, need_probes, sequence
+from mariadb_kit import LIVE, Probe, Restored, Volume, Writers, copy_out, need_probes, sequence
 from servers.mariadb import MY_CNF, Mariadb
 
 MASTER, REPLICA = "10.88.0.91", "10.88.0.92"
@@ -16,7 +16,7 @@ class Pair:
         self.master = Mariadb(network.host("db91", MASTER)).start()
         self.master.sql("CREATE USER repl@'%' IDENTIFIED BY 'repl'; GRANT REPLICATION SLAVE ON *.* TO repl@'%'; CREATE DATABASE acks;")
         host = network.host("db92", REPLICA)
-        self.volume = Volume(host, LIVE)
+        self.volume = Volume(host)
         self.replica = Mariadb(host)
         config = MY_CNF.format(address=REPLICA).replace("server-id=1", "server-id=2\nread_only=1\nlog_slave_updates=1\nslave_net_timeout=5")
         host.outside("/etc/mysql/my.cnf").write_text(config)
@@ -49,7 +49,7 @@ class Pair:
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory):
-    with Network(tmp_path_factory.mktemp("pair"), {"programs": need_probes()}) as network:
+    with Network(tmp_path_factory.mktemp("pair"), {"programs": need_probes()}, {"db92": [LIVE]}) as network:
         yield Pair(network)
 
 
@@ -79,7 +79,7 @@ def test_a_healthy_replica_is_chosen_and_stands_still_for_the_snapshot_only(pair
         writers.wait_for(5)
         captured = p.good(f"capture {LIVE} {pair.volume.path(name)}")
     assert captured.facts["cut.method"] == "replica-snapshot" and "gtid_slave_pos" in captured.kept
-    with Restored(pair.replica.host, p, LIVE, pair.volume.path(name)) as restored:
+    with Restored(pair.replica.host, copy_out(pair.replica.host, p, pair.volume.path(name))) as restored:
         rows = int(restored.sql("SELECT COUNT(*) FROM acks.rows_;"))
         assert rows == sequence(captured.facts["gtid_slave_pos"]) - began
         assert restored.sql("SELECT @@gtid_slave_pos;").strip() == captured.facts["gtid_slave_pos"]

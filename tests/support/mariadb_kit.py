@@ -1,10 +1,10 @@
-"""A MariaDB on a btrfs volume of its own, writers that commit, and the steps of its source one at a time.
+"""A MariaDB on a btrfs volume, writers that commit, and the steps of its source one at a time.
 
-    volume = Volume(host, "/var/lib/mysql")             # a loop image; the directory is a subvolume of it
+    volume = Volume(host)                               # of a host whose /var/lib/mysql is on btrfs
     probe = Probe(host, "method = snapshot")            # cut_probe.c
     probe("ready 10"); probe("freeze"); probe(volume.snapshot("one")); probe("thaw")
     with Writers(host, 4) as writers: writers.acknowledged()
-    with Restored(host, volume.path("one")) as server: server.sql("...")
+    with Restored(host, copy_out(host, probe, volume.path("one"))) as server: server.sql("...")
 """
 import collections
 import os
@@ -35,23 +35,17 @@ def sequence(gtid):
 
 
 class Volume:
-    """A btrfs image mounted in the host; unmounted with it."""
+    """The btrfs volume of a host whose LIVE is a subvolume (Network's `volumes`)."""
 
-    def __init__(self, host, directory, size="2G", at="/var/lib/volume"):
-        self.host, self.at, self.directory = host, at, directory
-        host.run(["truncate", "-s", size, at + ".img"])
-        host.run(["mkfs.btrfs", "-q", at + ".img"])
-        host.run(["mkdir", "-p", at, directory])
-        host.run(["mount", "-o", "loop", at + ".img", at])
-        host.run(["btrfs", "-q", "subvolume", "create", at + "/live"])
-        host.run(["mount", "--bind", at + "/live", directory])
+    def __init__(self, host, at="/mnt/volumes"):
+        self.host, self.at = host, at
 
     def path(self, name):
         return f"{self.at}/{name}"
 
     def snapshot(self, name, verb="snapshot"):
         """The probe's line that takes it."""
-        return f"{verb} {self.at}/live {self.at} {name}"
+        return f"{verb} {LIVE} {self.at} {name}"
 
     def drop(self, name):
         self.host.run(["btrfs", "-q", "subvolume", "delete", self.path(name)])
@@ -197,28 +191,32 @@ class Writers:
             thread.join()
 
 
-class Restored:
-    """A server of its own on a copy of what a capture listed."""
+def copy_out(host, probe, cut, at="/var/lib/restored", leave_out=()):
+    """What the capture listed of LIVE, from the snapshot into a new directory."""
+    host.run(["rm", "-rf", at])
+    host.run(["mkdir", "-m", "755", at])
+    names = [path[len(LIVE):].lstrip("/") for path in sorted(probe.files()) if path.startswith(LIVE + "/")]
+    host.run(["tar", "--create", "--file", at + ".tar", "-C", cut, "--no-recursion", "--verbatim-files-from", "--files-from=-"],
+             input="\n".join(name for name in names if name not in leave_out) + "\n")
+    host.run(["tar", "--extract", "--preserve-permissions", "--file", at + ".tar", "-C", at])
+    host.run(["chown", "mysql:mysql", at])
+    host.run(["rm", at + ".tar"])
+    return at
 
-    def __init__(self, host, probe, live, cut, *options, at="/var/lib/restored", leave_out=()):
+
+class Restored:
+    """A server of its own on a restored data directory, which goes with it."""
+
+    def __init__(self, host, at, *options):
         self.host, self.at, self.options = host, at, options
-        host.run(["rm", "-rf", at])
-        host.run(["mkdir", "-m", "755", at])
-        names = [path[len(live):].lstrip("/") for path in sorted(probe.files()) if path.startswith(live + "/")]
-        names = [name for name in names if name not in leave_out]
-        host.run(["tar", "--create", "--file", at + ".tar", "-C", cut, "--no-recursion", "--verbatim-files-from", "--files-from=-"],
-                 input="\n".join(names) + "\n")
-        host.run(["tar", "--extract", "--preserve-permissions", "--file", at + ".tar", "-C", at])
-        host.run(["chown", "mysql:mysql", at])
-        host.run(["rm", at + ".tar"])
-        self.socket = f"/run/mysqld/{pathlib.Path(at).name}.sock"
-        self.daemon = None
+        self.socket, self.daemon = f"/run/mysqld/{pathlib.Path(at).name}.sock", None
 
     def put(self, name, text):
         self.host.run(["tee", f"{self.at}/{name}"], input=text)
 
     def start(self):
-        self.daemon = self.host.start(["mariadbd", f"--datadir={self.at}", f"--socket={self.socket}",
+        self.host.run(["install", "-d", "-o", "mysql", "-g", "mysql", "/run/mysqld"])
+        self.daemon = self.host.start(["mariadbd", "--user=mysql", f"--datadir={self.at}", f"--socket={self.socket}",
                                        f"--pid-file={self.at}/restored.pid", "--skip-networking", "--skip-slave-start",
                                        *self.options], pathlib.Path(self.at).name)
         self.daemon.wait_for(lambda: self.host.result(["mariadb-admin", f"--socket={self.socket}", "ping"]).returncode == 0)
