@@ -102,6 +102,19 @@ def test_the_recorded_position_is_that_of_the_snapshots_own_binary_log(server, p
     server.volume.drop(name)
 
 
+def test_tables_without_transactions_are_of_the_cut_as_well_and_worth_no_warning(server, probe):
+    server.sql("TRUNCATE plain; INSERT INTO plain VALUES (1), (2);", "acks")
+    p, name = probe("method = snapshot"), server.name()
+    assert p.good("check").warnings == []
+    p.good("paths", "ready 20", server.volume.snapshot(name, "cut"))
+    server.sql("INSERT INTO plain VALUES (3);", "acks")
+    assert p.good(f"capture {LIVE} {server.volume.path(name)}").warnings == []
+    with Restored(server.host, copy_out(server.host, p, server.volume.path(name))) as restored:
+        assert restored.sql("SELECT a FROM acks.plain;") == "1\n2\n"
+        assert restored.check() == []
+    server.volume.drop(name)
+
+
 def test_files_that_mean_nothing_without_the_running_server_are_left_out(server, probe):
     server.host.run(["cp", "/etc/hostname", f"{LIVE}/left.pid"])
     p, name, _ = cut(server, probe)

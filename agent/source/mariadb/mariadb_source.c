@@ -77,7 +77,19 @@ is_wish_met(const struct inventory *v, const char *wish)
 }
 
 static void
-warn_about(struct source_step *step, const struct inventory *v)
+warn_about_wishes(struct source_step *step, const struct inventory *v)
+{
+    for (size_t i = 0; i < config_list_count(step->config, "schema-only"); i++) {
+        const char *wish = config_list_at(step->config, "schema-only", i);
+        if (!is_wish_met(v, wish))
+            source_report_warn(step->report, "'schema-only' names '%s', which does not exist",
+                               wish);
+    }
+}
+
+/* Of dumps only: a snapshot has such tables as they were under the lock. */
+static void
+warn_about_engines(struct source_step *step, const struct inventory *v)
 {
     for (size_t i = 0; i < v->count; i++)
         if (v->databases[i].unsafe != NULL)
@@ -85,12 +97,6 @@ warn_about(struct source_step *step, const struct inventory *v)
                                "database '%s': tables without transactions (%s) may change while "
                                "they are dumped; ALTER TABLE ... ENGINE=InnoDB",
                                v->databases[i].name, v->databases[i].unsafe);
-    for (size_t i = 0; i < config_list_count(step->config, "schema-only"); i++) {
-        const char *wish = config_list_at(step->config, "schema-only", i);
-        if (!is_wish_met(v, wish))
-            source_report_warn(step->report, "'schema-only' names '%s', which does not exist",
-                               wish);
-    }
 }
 
 /* What a cycle would choose now; a refusal here keeps the whole cut from waiting for one there. */
@@ -120,7 +126,7 @@ mariadb_check(struct source_step *step, struct error *e)
     source_report_fact(step->report, "version", "%s", look.inventory->version);
     source_report_fact(step->report, "account", "%s", look.inventory->rights->account);
     source_report_fact(step->report, "databases", "%zu", look.inventory->count);
-    warn_about(step, look.inventory);
+    warn_about_wishes(step, look.inventory);
     return check_method(step, &look, e);
 }
 
@@ -132,6 +138,7 @@ capture_dumps(struct source_step *step, struct source_collector *c, struct error
     CLEANUP(look_free) struct look look = {0};
     step->cut.from = clock_wall();
     TRY(look_around(step, &look, e));
+    warn_about_engines(step, look.inventory);
     TRY(dump_capture(step, c, look.inventory, e));
     step->cut.until = clock_wall();
     return RC_OK;
