@@ -1,0 +1,210 @@
+/* test_job_cut.c -- a source on a real btrfs is made ready, cut, captured and let go of. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "common/record/record.h"
+#include "tests/support/btrfs_kit.h"
+#include "tests/support/check.h"
+#include "tests/support/job_kit.h"
+
+struct world {
+    struct btrfs_kit *disk;
+    struct snapshot_host *snapshots;
+    struct job_kit *kit;
+    char directory[128];
+};
+
+static void
+open_snapshots(struct world *w)
+{
+    struct error e = ERROR_INIT;
+    CHECK_OK(snapshot_host_new(&(struct snapshot_host_options){.state = w->disk->state},
+                               &w->snapshots, &e),
+             &e);
+    w->kit->options.snapshots = w->snapshots;
+}
+
+static int
+begin(void **state)
+{
+    static struct world w;
+    w = (struct world){.disk = btrfs_kit_new()};
+    (void)snprintf(w.directory, sizeof w.directory, "%s/host", w.disk->mount);
+    assert_int_equal(mkdir(w.directory, 0755), 0);
+    w.kit = job_kit_new_at(w.directory);
+    open_snapshots(&w);
+    job_kit_restart(w.kit);
+    capture_kit_write_text(w.kit->capture, "mail", "before");
+    *state = &w;
+    return 0;
+}
+
+static int
+end(void **state)
+{
+    struct world *w = *state;
+    job_kit_free(w->kit);
+    snapshot_host_free(w->snapshots);
+    btrfs_kit_free(w->disk);
+    return 0;
+}
+
+static void
+must_do(struct world *w, enum job_verb verb)
+{
+    if (job_kit_do(w->kit, verb, "etc", 1) != RC_OK)
+        fail_msg("step %d: %s", (int)verb, w->kit->result.text);
+}
+
+static int
+snapshots(const struct world *w)
+{
+    int count = btrfs_kit_count_snapshots(w->disk);
+    return count < 0 ? 0 : count;
+}
+
+static uint64_t
+captured_size(struct world *w)
+{
+    struct error e = ERROR_INIT;
+    struct node_entry entry;
+    char path[512];
+    bool found;
+    w->kit->capture->result = w->kit->result.captured;
+    (void)snprintf(path, sizeof path, "fs%s/mail", w->kit->capture->source);
+    CHECK_OK(capture_kit_find(w->kit->capture, path, &found, &entry, &e), &e);
+    return found ? entry.size : UINT64_MAX;
+}
+
+static void
+what_is_captured_is_what_was_cut(void **state)
+{
+    struct world *w = *state;
+    struct error e = ERROR_INIT;
+    CLEANUP(arena_freep) struct arena *arena = arena_new(LIMIT_RECORD);
+    struct record_archive a;
+    must_do(w, JOB_CHECK);
+    must_do(w, JOB_READY);
+    assert_int_equal(snapshots(w), 0);
+    must_do(w, JOB_CUT);
+    assert_int_equal(snapshots(w), 1);
+    capture_kit_write_text(w->kit->capture, "mail", "after the cut, and longer");
+    must_do(w, JOB_CAPTURE);
+    assert_int_equal(captured_size(w), strlen("before"));
+    w->kit->order.sequence = 1;
+    must_do(w, JOB_SEAL);
+    CHECK_OK(record_decode_archive(buffer_span(&w->kit->result.record), arena, &a, &e), &e);
+    assert_true(a.cut_from.ns > 0 && a.cut_from.ns <= a.cut_until.ns);
+    assert_true(a.cut_until.ns <= a.started.ns);
+    assert_true(a.fact_count > 0);
+    assert_string_equal(a.facts[0].name, "cut.driver");
+    assert_string_equal(a.facts[0].value, "btrfs");
+    must_do(w, JOB_RELEASE);
+    assert_int_equal(snapshots(w), 0);
+}
+
+static void
+without_a_cut_nothing_that_was_made_ready_is_captured(void **state)
+{
+    struct world *w = *state;
+    must_do(w, JOB_CHECK);
+    must_do(w, JOB_READY);
+    CHECK_RC(job_kit_do(w->kit, JOB_CAPTURE, "etc", 1), RC_INVALID);
+    assert_non_null(strstr(w->kit->result.text, "never cut"));
+}
+
+static void
+a_controller_that_knows_no_cut_gets_it_read_live(void **state)
+{
+    struct world *w = *state;
+    must_do(w, JOB_CHECK);
+    must_do(w, JOB_CAPTURE);
+    assert_int_equal(captured_size(w), strlen("before"));
+    assert_int_equal(snapshots(w), 0);
+}
+
+static void
+nothing_is_made_where_the_configuration_says_none(void **state)
+{
+    struct world *w = *state;
+    w->kit->options.snapshot = SNAPSHOT_NONE;
+    job_kit_restart(w->kit);
+    must_do(w, JOB_CHECK);
+    must_do(w, JOB_READY);
+    must_do(w, JOB_CUT);
+    assert_int_equal(snapshots(w), 0);
+    capture_kit_write_text(w->kit->capture, "mail", "live");
+    must_do(w, JOB_CAPTURE);
+    assert_int_equal(captured_size(w), strlen("live"));
+}
+
+static void
+orders_that_come_twice_leave_one_snapshot_and_then_none(void **state)
+{
+    struct world *w = *state;
+    must_do(w, JOB_CHECK);
+    for (int turn = 0; turn < 2; turn++) {
+        must_do(w, JOB_READY);
+        must_do(w, JOB_CUT);
+    }
+    assert_int_equal(snapshots(w), 1);
+    must_do(w, JOB_RELEASE);
+    assert_int_equal(snapshots(w), 0);
+}
+
+static void
+a_snapshot_that_is_gone_is_lost_and_nothing_was_deleted(void **state)
+{
+    struct world *w = *state;
+    char command[256];
+    must_do(w, JOB_CHECK);
+    must_do(w, JOB_READY);
+    must_do(w, JOB_CUT);
+    (void)snprintf(command, sizeof command, "btrfs subvolume delete %s/.koffer/* >/dev/null",
+                   w->disk->mount);
+    assert_int_equal(system(command), 0);
+    CHECK_RC(job_kit_do(w->kit, JOB_CAPTURE, "etc", 1), RC_STALE);
+    must_do(w, JOB_RELEASE);
+}
+
+static void
+a_new_cycle_removes_the_snapshots_of_one_that_was_never_released(void **state)
+{
+    struct world *w = *state;
+    must_do(w, JOB_CHECK);
+    must_do(w, JOB_READY);
+    must_do(w, JOB_CUT);
+    assert_int_equal(job_kit_do(w->kit, JOB_CHECK, "etc", 2), RC_OK);
+    assert_int_equal(snapshots(w), 0);
+}
+
+/* As a lease that ended, or koffer-priv that stops, does. */
+static void
+a_board_that_ends_removes_its_snapshots(void **state)
+{
+    struct world *w = *state;
+    must_do(w, JOB_CHECK);
+    must_do(w, JOB_READY);
+    must_do(w, JOB_CUT);
+    job_kit_restart(w->kit);
+    assert_int_equal(snapshots(w), 0);
+}
+
+#define IN_A_WORLD(test) cmocka_unit_test_setup_teardown(test, begin, end)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_A_WORLD(what_is_captured_is_what_was_cut),
+        IN_A_WORLD(without_a_cut_nothing_that_was_made_ready_is_captured),
+        IN_A_WORLD(a_controller_that_knows_no_cut_gets_it_read_live),
+        IN_A_WORLD(nothing_is_made_where_the_configuration_says_none),
+        IN_A_WORLD(orders_that_come_twice_leave_one_snapshot_and_then_none),
+        IN_A_WORLD(a_snapshot_that_is_gone_is_lost_and_nothing_was_deleted),
+        IN_A_WORLD(a_new_cycle_removes_the_snapshots_of_one_that_was_never_released),
+        IN_A_WORLD(a_board_that_ends_removes_its_snapshots),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
