@@ -14,6 +14,7 @@
 #include "common/base/wire.h"
 #include "common/crypto/digest.h"
 #include "tests/support/check.h"
+#include "tests/support/log_text.h"
 #include "tests/support/pki.h"
 
 enum manner { HONEST, OTHER_NAME, OTHER_BYTES, NOT_THERE, OTHER_FRAME, SHORT, FAILS, UNWELCOME };
@@ -239,18 +240,28 @@ nobody_there_is_said_with_the_address(void **state)
     assert_non_null(strstr(e.text, "ipc:///nowhere/data"));
 }
 
-/* In a child: become somebody else, connect, and hear the end.  nng is not for a child. */
+/* In a child: become somebody else, connect, greet as a job does, and hear the end.  nng is not for a child. */
 static int
 connect_as_stranger(const char *path)
 {
+    enum { BODY = 4 + 8 + ID_SIZE };
     struct sockaddr_un at = {.sun_family = AF_UNIX};
-    char byte;
+    uint8_t hello[STREAM_HEADER_SIZE + BODY] = {0};
+    char heard[64];
+    ssize_t got;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     (void)snprintf(at.sun_path, sizeof at.sun_path, "%s", path);
+    stream_encode_header(STREAM_HELLO, BODY, hello);
+    hello[STREAM_HEADER_SIZE] = 1;     /* the version */
+    hello[STREAM_HEADER_SIZE + 4] = 9; /* the job */
     if (fd < 0 || setresuid(65534, 65534, 65534) != 0 ||
         connect(fd, (const struct sockaddr *)&at, sizeof at) != 0)
         return 2;
-    return read(fd, &byte, 1) == 0 ? 0 : 1;
+    (void)!send(fd, hello, sizeof hello, MSG_NOSIGNAL); /* it may be closed already */
+    do
+        got = read(fd, heard, sizeof heard);
+    while (got > 0);
+    return 0;
 }
 
 /* By the kernel's word: the file lets it. */
@@ -262,6 +273,7 @@ only_root_gets_in_by_the_local_socket(void **state)
     (void)state;
     if (geteuid() != 0)
         fail_msg("needs root, as tests/run has it");
+    log_text_begin();
     (void)snprintf(path, sizeof path, "%s/data", w.folder);
     assert_int_equal(chmod(w.folder, 0755), 0);
     assert_int_equal(chmod(path, 0666), 0);
@@ -271,6 +283,8 @@ only_root_gets_in_by_the_local_socket(void **state)
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
     assert_int_equal(w.job, 0);
+    assert_true(log_text_wait("only root may use the local socket", ""));
+    log_text_end();
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
