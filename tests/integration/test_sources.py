@@ -134,6 +134,8 @@ changetype: delete
     found = probe(spare.host, "ldap", 'export-replica = "auto"')
     plain = probe(spare.host, "ldap", 'export-replica = "no"')
     assert found.good and plain.good, (found.last, plain.last)
+    assert found.facts["ruv.first.0"].startswith("{replicageneration} "), found.facts
+    assert not any(name.startswith("ruv.below") for name in found.facts)
     assert found.facts[f"{INSTANCE}.first.replicated"] == "yes"
     assert found.facts[f"{INSTANCE}.below.replicated"] == "no"
     text = found.export(f"ldap/{INSTANCE}/first.ldif").read_text()

@@ -232,6 +232,29 @@ directory_read(struct directory *d, const char *dn, const char *const *names, st
 }
 
 enum rc
+directory_ruv(struct directory *d, const char *suffix, struct arena *a, directory_value *visit,
+              void *ctx, struct error *e)
+{
+    static const char *const names[] = {"nsds50ruv", NULL};
+    LDAPMessage *found = NULL;
+    TRY(search_small(d, suffix, LDAP_SCOPE_SUBTREE,
+                     "(&(objectClass=nsTombstone)(nsUniqueId=ffffffff-ffffffff-ffffffff-ffffffff))",
+                     names, &found, e));
+    LDAPMessage *entry = ldap_first_entry(d->ld, found);
+    struct berval **values = entry == NULL ? NULL : ldap_get_values_len(d->ld, entry, names[0]);
+    for (size_t i = 0; values != NULL && values[i] != NULL; i++) {
+        const char *text = arena_printf(a, "%.*s", (int)values[i]->bv_len, values[i]->bv_val);
+        if (text != NULL)
+            visit(ctx, text);
+    }
+    bool missing = values == NULL;
+    ldap_value_free_len(values);
+    ldap_msgfree(found);
+    return missing ? error_set(e, RC_NOT_FOUND, "'%s' has no replica update vector", suffix)
+                   : RC_OK;
+}
+
+enum rc
 directory_backends(struct directory *d, struct arena *a, const struct directory_backend **out,
                    struct error *e)
 {

@@ -53,6 +53,14 @@ enum { DIRECTORY_NAMES_MAX = 8 };
 enum rc directory_read(struct directory *d, const char *dn, const char *const *names,
                        struct arena *a, const char **values, struct error *e);
 
+/*
+ * The replica update vector of a replicated suffix: one value for the generation, then one for each replica with the CSNs of its
+ * oldest and newest change (389-ds keeps it in a tombstone of a fixed name below the suffix).
+ */
+typedef void directory_value(void *ctx, const char *value);
+enum rc directory_ruv(struct directory *d, const char *suffix, struct arena *a,
+                      directory_value *visit, void *ctx, struct error *e);
+
 /* The backends that the running server has; ends with a nameless one.  A suffix may be NULL. */
 struct directory_backend {
     const char *name, *suffix;

@@ -228,6 +228,32 @@ wants_replica(const struct source_step *step, const struct dse_backend *b)
     return text_equal(choice, "yes") || (text_equal(choice, "auto") && b->replicated);
 }
 
+struct vector {
+    struct source_step *step;
+    const char *backend;
+    unsigned count;
+};
+
+static void
+keep_vector(void *ctx, const char *value)
+{
+    struct vector *v = ctx;
+    char name[256];
+    (void)snprintf(name, sizeof name, "ruv.%s.%u", v->backend, v->count++);
+    source_report_keep(v->step->report, name, "%s", value);
+}
+
+/* Read before the export, which so holds every change up to it, if not more. */
+static void
+report_vector(struct source_step *step, const struct instance *i, const struct dse_backend *b)
+{
+    struct error e = ERROR_INIT;
+    struct vector v = {.step = step, .backend = b->name};
+    if (b->replicated &&
+        directory_ruv(i->directory, b->suffix, step->report->arena, keep_vector, &v, &e) != RC_OK)
+        source_report_warn(step->report, "backend '%s': %s", b->name, e.text);
+}
+
 static enum rc
 capture_backend(struct source_step *step, struct source_collector *c, const struct instance *i,
                 const struct directory_backend *live, const struct dse_backend *b,
@@ -236,6 +262,7 @@ capture_backend(struct source_step *step, struct source_collector *c, const stru
     char name[2 * SOURCE_COMPONENT_MAX + 16];
     TRY(name_export(i->dse, b, name, sizeof name, e));
     source_phase(step, c, "export %s", b->name);
+    report_vector(step, i, b);
     const struct export_request request = {.step = step,
                                            .directory = i->directory,
                                            .dse = i->dse,
