@@ -216,6 +216,9 @@ job_cut_place(const struct source_step *step, const char *path)
     if (v == NULL || v->root < 0)
         return NULL;
     const char *rest = text_equal(v->path, "/") ? real : real + strlen(v->path);
+    if (rest[0] == '\0')
+        rest =
+            "/."; /* the last name is then none that the kernel made up, and may be opened with O_NOFOLLOW */
     return arena_printf(step->report->arena, "/proc/self/fd/%d%s", v->root, rest);
 }
 

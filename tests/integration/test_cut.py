@@ -157,7 +157,7 @@ def test_a_full_taken_under_load_is_one_moment_of_every_server(cut, cut_cluster)
     database.sql("CREATE DATABASE acks; CREATE TABLE acks.rows_ (writer INT, n INT, t TEXT, PRIMARY KEY (writer, n)) ENGINE=InnoDB;")
     began = sequence(database.sql("SELECT @@gtid_binlog_pos;"))
     mail_before = len(imap.messages())
-    with Writers(cut_cluster.hosts["db1"], 4) as writers, Load(lambda n: imap.deliver("anna@example.org", 1, f"load{n}")) as mail, \
+    with Writers(cut_cluster.hosts["db1"], 4) as writers, Load(lambda n: imap.deliver("anna@example.org", 1, 9000 + n)) as mail, \
             Load(lambda n: add_person(ldap, n)) as people:
         acked, mail_acked, people_acked = writers.acknowledged(), mail.done, people.done
         assert cut.cycle()["state"] == "full"

@@ -112,9 +112,9 @@ add_logs(struct datadir *dir, const char *base, struct error *e)
 /* ---- tables that lie elsewhere */
 
 struct scan {
-    struct datadir *dir; /* NULL: look whether all is known */
+    struct datadir *dir; /* where to add to; NULL: look whether all is known */
     const struct datadir *known;
-    const char *top;    /* the data directory as it is listed, without links */
+    const char *top;    /* the data directory as it is listed: live, or in a snapshot */
     const char *folder; /* being listed */
     unsigned depth;
 };
@@ -149,13 +149,30 @@ follow_isl(struct scan *s, const char *path, struct error *e)
     return found_elsewhere(s, target, e);
 }
 
+/* The place that a link leads to, from where it stands live: a snapshot may have no name of its own. */
+static char *
+live_target(const struct scan *s, const char *path)
+{
+    char target[PATH_MAX], *joined = NULL;
+    ssize_t len = readlink(path, target, sizeof target - 1);
+    if (len < 0)
+        return NULL;
+    target[len] = '\0';
+    const char *inside = path + strlen(s->top);
+    int done = target[0] == '/' ? asprintf(&joined, "%s", target)
+                                : asprintf(&joined, "%s%.*s/%s", s->known->data,
+                                           (int)(strrchr(inside, '/') - inside), inside, target);
+    return done < 0 ? NULL : joined;
+}
+
 static enum rc
 follow_link(struct scan *s, const char *path, struct error *e)
 {
-    char target[PATH_MAX];
-    if (realpath(path, target) == NULL)
+    char resolved[PATH_MAX];
+    CLEANUP(own_freep) char *live = live_target(s, path);
+    if (live == NULL || realpath(live, resolved) == NULL)
         return errno == ENOENT ? RC_OK : error_errno(e, "follow '%s'", path);
-    return is_below(target, s->top) ? RC_OK : found_elsewhere(s, target, e);
+    return is_below(resolved, s->known->data) ? RC_OK : found_elsewhere(s, resolved, e);
 }
 
 static enum rc
@@ -184,11 +201,8 @@ scan_entry(void *ctx, const char *name, struct error *e)
 static enum rc
 scan_all(struct scan *s, const char *folder, struct error *e)
 {
-    char top[PATH_MAX];
-    if (realpath(folder, top) == NULL)
-        return error_errno(e, "look at '%s'", folder);
-    s->top = s->folder = top;
-    return file_list(AT_FDCWD, top, scan_entry, s, e);
+    s->top = s->folder = folder;
+    return file_list(AT_FDCWD, folder, scan_entry, s, e);
 }
 
 enum rc
@@ -261,7 +275,7 @@ find_roots(struct datadir *dir, const struct answers *s, struct error *e)
     TRY(add_directory(dir, s->aria, e));
     TRY(add_logs(dir, s->binlog, e));
     TRY(add_logs(dir, s->relay, e));
-    struct scan scan = {.dir = dir};
+    struct scan scan = {.dir = dir, .known = dir};
     return scan_all(&scan, dir->data, e);
 }
 
