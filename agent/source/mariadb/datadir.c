@@ -168,9 +168,9 @@ live_target(const struct scan *s, const char *path)
 static enum rc
 follow_link(struct scan *s, const char *path, struct error *e)
 {
-    char resolved[PATH_MAX];
     CLEANUP(own_freep) char *live = live_target(s, path);
-    if (live == NULL || realpath(live, resolved) == NULL)
+    CLEANUP(own_freep) char *resolved = live == NULL ? NULL : realpath(live, NULL);
+    if (resolved == NULL)
         return errno == ENOENT ? RC_OK : error_errno(e, "follow '%s'", path);
     return is_below(resolved, s->known->data) ? RC_OK : found_elsewhere(s, resolved, e);
 }
