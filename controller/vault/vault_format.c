@@ -5,13 +5,21 @@
 #include "common/sys/file.h"
 #include "controller/vault/vault_parts.h"
 
+static int
+print(const struct record_vault_id *id, char out[static VAULT_FORMAT_SIZE])
+{
+    char hex[2 * RECORD_VAULT_ID_SIZE + 1];
+
+    text_hex(span_of(id->bytes, sizeof id->bytes), hex);
+    return snprintf(out, VAULT_FORMAT_SIZE, VAULT_FORMAT_LINE "\nid %s\n", hex);
+}
+
 enum rc
 vault_format_write(int dir, const struct record_vault_id *id, struct error *e)
 {
-    char text[VAULT_FORMAT_SIZE], hex[2 * RECORD_VAULT_ID_SIZE + 1];
+    char text[VAULT_FORMAT_SIZE];
 
-    text_hex(span_of(id->bytes, sizeof id->bytes), hex);
-    int len = snprintf(text, sizeof text, VAULT_FORMAT_LINE "\nid %s\n", hex);
+    int len = print(id, text);
     TRY(file_write_new(dir, "tmp/" VAULT_FORMAT_NAME, span_of(text, (size_t)len), 0600, e));
     return file_publish(dir, "tmp/" VAULT_FORMAT_NAME, dir, VAULT_FORMAT_NAME, e);
 }
@@ -21,6 +29,7 @@ parse(const char *text, struct record_vault_id *id, struct error *e)
 {
     static const char wanted[] = VAULT_FORMAT_LINE "\nid ";
     struct record_vault_id parsed;
+    char written[VAULT_FORMAT_SIZE];
 
     if (strncmp(text, "koffer-vault ", strlen("koffer-vault ")) != 0)
         return error_set(e, RC_CORRUPT, "its file 'format' is not that of a vault");
@@ -28,9 +37,11 @@ parse(const char *text, struct record_vault_id *id, struct error *e)
         return error_set(e, RC_UNSUPPORTED,
                          "its format is not '%s': a newer Koffer made it; use that one",
                          VAULT_FORMAT_LINE);
-    const char *hex = text + strlen(wanted);
-    if (!text_unhex(hex, parsed.bytes, sizeof parsed.bytes) ||
-        !text_equal(hex + 2 * sizeof parsed.bytes, "\n"))
+    bool good = text_unhex(text + strlen(wanted), parsed.bytes, sizeof parsed.bytes);
+    if (good)
+        (void)print(&parsed, written);
+    if (!good ||
+        !text_equal(text, written)) /* a bit that turns a letter into a capital is damage too */
         return error_set(e, RC_CORRUPT, "the id in its file 'format' is damaged");
     *id = parsed;
     return RC_OK;
