@@ -487,7 +487,8 @@ another_format_is_refused_as_such(void **state)
     vault_kit_flip(path, strlen("koffer-vault 1\nid "), 0x80);
     CHECK_RC(vault_open(w->path, &(struct vault_options){0}, &v, &e), RC_CORRUPT);
     vault_kit_flip(path, strlen("koffer-vault 1\nid "), 0x80);
-    for (size_t i = 0; i < 2 * RECORD_VAULT_ID_SIZE; i++) { /* capitals say the same and are damage */
+    for (size_t i = 0; i < 2 * RECORD_VAULT_ID_SIZE;
+         i++) { /* capitals say the same and are damage */
         vault_kit_flip(path, strlen("koffer-vault 1\nid ") + i, 0x20);
         CHECK_RC(vault_open(w->path, &(struct vault_options){0}, &v, &e), RC_CORRUPT);
         vault_kit_flip(path, strlen("koffer-vault 1\nid ") + i, 0x20);
