@@ -3,7 +3,9 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
@@ -28,7 +30,9 @@ struct process {
     const _Atomic(bool) *cancel; /* borrowed */
     enum rc ended_by_us;         /* RC_TIMEOUT, RC_CANCELLED, or RC_OK */
     bool terminated, killed, exited;
-    char *tail; /* ring of LIMIT_CHILD_STDERR bytes */
+    bool patient, abandoned; /* abandoned: it had its SIGTERM, and time to heed it */
+    int keep;                /* -1: none */
+    char *tail;              /* ring of LIMIT_CHILD_STDERR bytes */
     uint64_t tail_total;
 };
 
@@ -64,6 +68,13 @@ process_start(const struct process_options *options, struct process **out, struc
     p->child = (struct process_child){.pid = -1, .pidfd = -1, .in = -1, .out = -1, .err = -1};
     p->deadline = options->deadline;
     p->cancel = options->cancel;
+    p->patient = options->patient;
+    p->keep = -1;
+    if (options->keep != 0) {
+        p->keep = fcntl(options->keep, F_DUPFD_CLOEXEC, 3);
+        if (p->keep < 0)
+            return error_errno(e, "a descriptor to keep for '%s'", options->argv[0]);
+    }
     TRY(copy_input(p, options, e));
     TRY(process_spawn(options, &p->child, e));
     p->exited = false;
@@ -169,7 +180,7 @@ wait_ms(const struct process *p)
 {
     struct mono now = clock_mono();
     int64_t ms = INT32_MAX;
-    if (p->terminated && !p->killed)
+    if (p->terminated && !p->killed && !p->abandoned)
         ms = clock_ms_until(p->kill_at, now);
     else if (!p->terminated && p->deadline.ns != 0)
         ms = clock_ms_until(p->deadline, now);
@@ -226,6 +237,19 @@ has_ended(const struct process *p)
     return poll(&exit, 1, 0) == 1;
 }
 
+/* True: nobody waits for it here any more. */
+static bool
+use_force(struct process *p)
+{
+    if (!p->terminated || p->killed || p->abandoned || clock_mono().ns < p->kill_at.ns)
+        return false;
+    p->abandoned = p->patient;
+    p->killed = !p->patient;
+    if (p->killed)
+        signal_group(p, SIGKILL);
+    return p->abandoned;
+}
+
 /* Until the child has ended, whatever it takes; stdout that nobody read is dropped. */
 static void
 await_exit(struct process *p)
@@ -236,10 +260,8 @@ await_exit(struct process *p)
     ssize_t got;
     while (!has_ended(p)) { /* asked first: who ended in time is not late */
         (void)check_limits(p, &ignored);
-        if (p->terminated && !p->killed && clock_mono().ns >= p->kill_at.ns) {
-            p->killed = true;
-            signal_group(p, SIGKILL);
-        }
+        if (use_force(p))
+            return;
         if (pump(p, p->child.pidfd, ready, &ignored) != RC_OK)
             close_fd(&p->child.err);
         if (ready[WATCH_OUT].revents != 0 &&
@@ -253,7 +275,8 @@ static int
 reap(struct process *p)
 {
     int status = 0;
-    signal_group(p, SIGKILL);
+    if (!p->patient)
+        signal_group(p, SIGKILL);
     while (waitpid(p->child.pid, &status, 0) < 0 && errno == EINTR)
         continue;
     p->exited = true;
@@ -326,6 +349,8 @@ process_finish(struct process *p, struct process_result *result, struct error *e
 {
     assert(!p->exited);
     await_exit(p);
+    if (p->abandoned)
+        return error_set(e, p->ended_by_us, "'%s' does not end although it was told to", p->name);
     drain_stderr(p);
     int status = reap(p);
     CLEANUP(own_freep) char *tail = tail_text(p);
@@ -343,6 +368,42 @@ process_finish(struct process *p, struct process_result *result, struct error *e
     return rc;
 }
 
+static void
+destroy(struct process *p)
+{
+    close_fd(&p->child.in);
+    close_fd(&p->child.out);
+    close_fd(&p->child.err);
+    close_fd(&p->child.pidfd);
+    close_fd(&p->keep);
+    free(p->input);
+    free(p->tail);
+    free(p->name);
+    free(p);
+}
+
+static void *
+see_out(void *ctx)
+{
+    struct process *p = ctx;
+    await_exit(p);
+    (void)reap(p);
+    destroy(p);
+    return NULL;
+}
+
+/* It goes on without us; without a thread for it we wait after all. */
+static void
+leave_alone(struct process *p)
+{
+    pthread_t thread;
+    p->cancel = NULL;
+    if (pthread_create(&thread, NULL, see_out, p) == 0)
+        (void)pthread_detach(thread);
+    else
+        (void)see_out(p);
+}
+
 void
 process_free(struct process *p)
 {
@@ -351,14 +412,11 @@ process_free(struct process *p)
     if (!p->exited) {
         terminate(p);
         await_exit(p);
+        if (p->abandoned) {
+            leave_alone(p);
+            return;
+        }
         (void)reap(p);
     }
-    close_fd(&p->child.in);
-    close_fd(&p->child.out);
-    close_fd(&p->child.err);
-    close_fd(&p->child.pidfd);
-    free(p->input);
-    free(p->tail);
-    free(p->name);
-    free(p);
+    destroy(p);
 }

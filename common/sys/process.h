@@ -13,6 +13,9 @@
  * The child's whole process group gets SIGTERM at the deadline or on cancel, SIGKILL five seconds
  * later; whatever it left in the group when it ended is killed.  A child also gets SIGTERM when the
  * thread that started it ends.  Its umask is 077, its signals have their defaults.
+ * Some tools must not be killed in the middle (LVM's leave half a volume).  A *patient* child that has not ended five seconds after
+ * its SIGTERM is let alone: process_finish says so (RC_TIMEOUT, RC_CANCELLED), and a thread waits for its end, when the object is freed,
+ * and drains what it says.  What it leaves in its group when it has ended is not touched.
  * Threads: a process object belongs to one thread; several may run at once.  Layer: common/sys.
  */
 #ifndef COMMON_SYS_PROCESS_H
@@ -32,6 +35,8 @@ struct process_options {
     struct span input;           /* bytes for stdin, copied; empty: /dev/null */
     struct mono deadline;        /* {0}: none */
     const _Atomic(bool) *cancel; /* NULL: never */
+    bool patient;                /* SIGTERM only, never SIGKILL: see below */
+    int keep; /* patient: stays open until the child has ended, whoever waits (a lock); 0: none */
 };
 
 struct process_result {

@@ -2,12 +2,15 @@
 #include "common/sys/process.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <pwd.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -471,6 +474,39 @@ run_some(void *unused)
     return NULL;
 }
 
+/* After five seconds of grace. */
+static void
+a_patient_child_is_let_alone_and_keeps_what_it_was_given_until_its_end(void **state)
+{
+    (void)state;
+    struct error e = ERROR_INIT;
+    char folder[] = "/tmp/koffer-process-XXXXXX", fifo[64], lock[64], script[256];
+    assert_non_null(mkdtemp(folder));
+    (void)snprintf(fifo, sizeof fifo, "%s/fifo", folder);
+    (void)snprintf(lock, sizeof lock, "%s/lock", folder);
+    (void)snprintf(script, sizeof script, "trap '' TERM; read word < %s", fifo);
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    int held = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    assert_int_equal(flock(held, LOCK_EX), 0);
+    const struct process_options o = {
+        .argv = SCRIPT(script),
+        .deadline = clock_after_ms(clock_mono(), 50),
+        .patient = true,
+        .keep = held,
+    };
+    CHECK_RC(process_run(&o, NULL, NULL, &e), RC_TIMEOUT);
+    assert_non_null(strstr(e.text, "although it was told to"));
+    assert_int_equal(close(held), 0);
+
+    int other = open(lock, O_RDWR | O_CLOEXEC), end = open(fifo, O_WRONLY | O_CLOEXEC);
+    assert_int_equal(flock(other, LOCK_EX | LOCK_NB), -1);
+    assert_int_equal(write(end, "go\n", 3), 3);
+    assert_int_equal(close(end), 0);
+    assert_int_equal(flock(other, LOCK_EX), 0);
+    assert_int_equal(close(other), 0);
+    assert_int_equal(unlink(fifo) | unlink(lock) | rmdir(folder), 0);
+}
+
 static void
 several_threads_may_run_tools_at_once(void **state)
 {
@@ -523,6 +559,7 @@ main(void)
         CHILD_TEST(who_is_not_root_runs_tools_as_itself_only),
         CHILD_TEST(a_lack_of_descriptors_fails_the_start_and_costs_none),
         CHILD_TEST(a_killed_parent_leaves_no_tool_behind),
+        CHILD_TEST(a_patient_child_is_let_alone_and_keeps_what_it_was_given_until_its_end),
         CHILD_TEST(several_threads_may_run_tools_at_once),
         CHILD_TEST(tools_are_found_or_the_package_is_named),
     };
