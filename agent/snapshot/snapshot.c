@@ -24,6 +24,12 @@ set_new(struct snapshot_host *host, struct snapshot_set **out, struct error *e)
     return RC_OK;
 }
 
+static const char *
+kind_of(const struct snapshot_volume *v)
+{
+    return v->ops->kind != NULL ? v->ops->kind(v) : v->ops->name;
+}
+
 /* "btrfs", "btrfs+lvm", "none". */
 static void
 name_drivers(struct snapshot_set *set)
@@ -31,10 +37,10 @@ name_drivers(struct snapshot_set *set)
     size_t used = 0;
     (void)snprintf(set->driver, sizeof set->driver, "none");
     for (size_t i = 0; i < set->volume_count; i++) {
-        const char *name = set->volumes[i].ops->name;
+        const char *name = kind_of(&set->volumes[i]);
         bool known = false;
         for (size_t k = 0; k < i; k++)
-            known = known || set->volumes[k].ops == set->volumes[i].ops;
+            known = known || text_equal(kind_of(&set->volumes[k]), name);
         if (!known && used < sizeof set->driver) {
             int n = snprintf(set->driver + used, sizeof set->driver - used, "%s%s",
                              used == 0 ? "" : "+", name);
@@ -54,6 +60,14 @@ snapshot_plan(struct snapshot_host *host, const struct snapshot_request *request
     notes->fact(notes->ctx, "snapshot", set->driver);
     *out = TAKE(set);
     return RC_OK;
+}
+
+void
+snapshot_settle(const struct snapshot_set *set)
+{
+    for (size_t i = 0; i < set->volume_count; i++)
+        if (set->volumes[i].live >= 0)
+            (void)syncfs(set->volumes[i].live); /* it only makes the next step short */
 }
 
 enum rc
@@ -127,6 +141,15 @@ snapshot_check(struct snapshot_set *set, struct error *e)
     return RC_OK;
 }
 
+bool
+snapshot_is_lost(const struct snapshot_set *set)
+{
+    for (size_t i = 0; i < set->volume_count; i++)
+        if (set->volumes[i].ops->is_lost != NULL && set->volumes[i].ops->is_lost(&set->volumes[i]))
+            return true;
+    return false;
+}
+
 static void
 shut(int *fd)
 {
@@ -138,6 +161,9 @@ shut(int *fd)
 static void
 close_all(struct snapshot_set *set)
 {
+    for (size_t i = 0; i < set->volume_count; i++)
+        if (set->volumes[i].ops->stop != NULL)
+            set->volumes[i].ops->stop(&set->volumes[i]);
     for (size_t i = 0; i < set->view_count; i++)
         shut(&set->views[i].root);
     free(set->views);
@@ -184,8 +210,12 @@ snapshot_set_free(struct snapshot_set *set)
         return;
     if (set->volumes != NULL && snapshot_release(set, &e) != RC_OK)
         log_error(&e, "a snapshot stays for now; it will be tried again");
-    for (size_t i = 0; i < set->volume_count; i++)
-        snapshot_host_disown(set->host, set->volumes[i].entry.serial);
+    for (size_t i = 0; i < set->volume_count; i++) {
+        struct snapshot_volume *v = &set->volumes[i];
+        if (v->ops->forget != NULL)
+            v->ops->forget(set->host, v);
+        snapshot_host_disown(set->host, v->entry.serial);
+    }
     for (size_t i = 0; i < set->point_count; i++) {
         free(set->points[i].path);
         free(set->points[i].inside);

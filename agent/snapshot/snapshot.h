@@ -5,7 +5,8 @@
  *     TRY(snapshot_host_reap(host, &left, e));                    // at the start, then every minute: what nobody owns goes
  *
  *     TRY(snapshot_plan(host, &request, report, &set, e));        // ready: volumes, driver, room; nothing is made
- *     TRY(snapshot_take(set, cancel, e));                         // cut: all of them, or none
+ *     snapshot_settle(set);                                       // cut, before the lock: what is dirty goes to disk
+ *     TRY(snapshot_take(set, cancel, e));                         // all of them, or none
  *     TRY(snapshot_mount(set, e));                                // afterwards, outside any lock
  *     views = snapshot_views_of(set);                             // for the walk; valid until release
  *     TRY(snapshot_check(set, e));                                // after the walk: RC_STALE, the snapshot was lost
@@ -77,10 +78,15 @@ struct snapshot_set;
 enum rc
 snapshot_plan(struct snapshot_host *host, const struct snapshot_request *request,
               const struct snapshot_notes *notes, struct snapshot_set **out, struct error *e);
+/* Before a lock is taken: what is dirty goes to the disk now, so that the freeze in the snapshot command is short. */
+void snapshot_settle(const struct snapshot_set *set);
+/* After a failure nothing of the set is to be used: release it, once the lock is gone. */
 enum rc snapshot_take(struct snapshot_set *set, const _Atomic(bool) *cancel, struct error *e);
 enum rc snapshot_mount(struct snapshot_set *set, struct error *e);
 struct snapshot_views snapshot_views_of(const struct snapshot_set *set);
 enum rc snapshot_check(struct snapshot_set *set, struct error *e);
+/* From any thread, at no cost: is it known already that snapshot_check will fail?  Then a capture may stop. */
+bool snapshot_is_lost(const struct snapshot_set *set);
 enum rc snapshot_release(struct snapshot_set *set, struct error *e);
 void snapshot_set_free(struct snapshot_set *set); /* NULL is fine; releases as far as possible */
 DEFINE_FREEP(snapshot_set)

@@ -1,12 +1,15 @@
 /* snapshot_host.c -- who owns which entry of the ledger, and the reaper.  See snapshot.h. */
+#include <fcntl.h>
 #include <stdio.h>
 
 #include "agent/snapshot/snapshot_internal.h"
 #include "common/base/log.h"
+#include "common/sys/file.h"
 
+enum { STRAYS_EVERY = 10 /* turns: LVM is asked for all of its volumes */ };
 enum { RETRY_FIRST_MS = 30 * 1000, RETRY_DOUBLINGS = 7 }; /* at least once an hour or so */
 
-const struct snapshot_ops *const snapshot_drivers[] = {&snapshot_btrfs, NULL};
+const struct snapshot_ops *const snapshot_drivers[] = {&snapshot_btrfs, &snapshot_lvm, NULL};
 
 enum rc
 snapshot_host_new(const struct snapshot_host_options *options, struct snapshot_host **out,
@@ -15,12 +18,15 @@ snapshot_host_new(const struct snapshot_host_options *options, struct snapshot_h
     struct snapshot_host *host = calloc(1, sizeof *host);
     if (host == NULL)
         return error_set(e, RC_NO_MEMORY, "snapshots");
-    enum rc rc = ledger_open(options->state, &host->ledger, e);
+    host->statefd = -1;
+    (void)pthread_mutex_init(&host->lock, NULL);
+    enum rc rc = file_open_directory(AT_FDCWD, options->state, &host->statefd, e);
+    if (rc == RC_OK)
+        rc = ledger_open(options->state, &host->ledger, e);
     if (rc != RC_OK) {
-        free(host);
+        snapshot_host_free(host);
         return rc;
     }
-    (void)pthread_mutex_init(&host->lock, NULL);
     *out = host;
     return RC_OK;
 }
@@ -31,6 +37,7 @@ snapshot_host_free(struct snapshot_host *host)
     if (host == NULL)
         return;
     ledger_free(host->ledger);
+    own_closep(&host->statefd);
     (void)pthread_mutex_destroy(&host->lock);
     free(host);
 }
@@ -99,6 +106,18 @@ snapshot_host_if_last(struct snapshot_host *host, const struct ledger_entry *ent
     if (last)
         act(ctx);
     (void)pthread_mutex_unlock(&host->lock);
+}
+
+bool
+snapshot_host_knows(struct snapshot_host *host, uint64_t serial)
+{
+    bool known = false;
+    (void)pthread_mutex_lock(&host->lock);
+    const struct ledger_image *image = ledger_image_of(host->ledger);
+    for (size_t i = 0; i < image->count; i++)
+        known = known || image->entries[i].serial == serial;
+    (void)pthread_mutex_unlock(&host->lock);
+    return known;
 }
 
 static bool
@@ -172,28 +191,46 @@ remove_entry(struct snapshot_host *host, const struct ledger_entry *entry, struc
     return error_set(e, RC_UNSUPPORTED, "this build removes no snapshots of that kind");
 }
 
+static bool
+reap_one(struct snapshot_host *host, const struct ledger_entry *entry)
+{
+    struct error why = ERROR_INIT;
+    struct mono now = clock_mono();
+    const struct snapshot_leftover *earlier = find_leftover(host, entry->serial);
+    if (earlier != NULL && now.ns < earlier->next.ns)
+        return false;
+    if (remove_entry(host, entry, &why) != RC_OK) {
+        note_failure(host, entry, &why, now);
+        return false;
+    }
+    forget_failure(host, entry->serial);
+    log_warning("a snapshot that nobody owned was removed", LOG_TEXT("name", entry->name),
+                LOG_U64("cycle", entry->cycle));
+    return true;
+}
+
+static enum rc
+reap_strays(struct snapshot_host *host, size_t *left, struct error *e)
+{
+    if (host->reaped++ % STRAYS_EVERY != 0)
+        return RC_OK;
+    for (const struct snapshot_ops *const *ops = snapshot_drivers; *ops != NULL; ops++)
+        if ((*ops)->strays != NULL)
+            TRY((*ops)->strays(host, left, e));
+    return RC_OK;
+}
+
 enum rc
 snapshot_host_reap(struct snapshot_host *host, size_t *left, struct error *e)
 {
-    size_t count;
+    size_t count, stay = 0;
     CLEANUP(own_freep) struct ledger_entry *orphans = list_orphans(host, &count);
     if (orphans == NULL)
         return error_set(e, RC_NO_MEMORY, "snapshots left over");
-    *left = 0;
-    for (size_t i = 0; i < count; i++) {
-        struct error why = ERROR_INIT;
-        struct mono now = clock_mono();
-        const struct snapshot_leftover *earlier = find_leftover(host, orphans[i].serial);
-        if (earlier != NULL && now.ns < earlier->next.ns) {
-            ++*left;
-        } else if (remove_entry(host, &orphans[i], &why) != RC_OK) {
-            note_failure(host, &orphans[i], &why, now);
-            ++*left;
-        } else {
-            forget_failure(host, orphans[i].serial);
-            log_warning("a snapshot that nobody owned was removed",
-                        LOG_TEXT("name", orphans[i].name), LOG_U64("cycle", orphans[i].cycle));
-        }
-    }
+    for (size_t i = 0; i < count; i++)
+        if (!reap_one(host, &orphans[i]))
+            stay++;
+    TRY(reap_strays(host, &stay, e));
+    *left = stay;
     return RC_OK;
 }

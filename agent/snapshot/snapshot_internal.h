@@ -29,6 +29,8 @@ struct snapshot_volume {
     int root;                  /* of the snapshot; -1: not mounted */
     dev_t device;              /* st_dev below root */
     bool taken;
+    uint64_t wanted; /* bytes, as configured; 0: the driver decides */
+    void *own;       /* the driver's */
 };
 
 /* A place on a volume, as a driver is asked about it. */
@@ -58,12 +60,20 @@ struct snapshot_ops {
                     const _Atomic(bool) *cancel, struct error *e);
     enum rc (*mount)(struct snapshot_volume *volume, struct error *e);
     enum rc (*check)(struct snapshot_host *host, struct snapshot_volume *volume, struct error *e);
+    /* Optional from here on, but for remove.  From any thread: does it show that check would fail? */
+    bool (*is_lost)(const struct snapshot_volume *volume);
+    void (*stop)(struct snapshot_volume *volume); /* its threads; before anything is closed */
     /* Nothing open any more.  A snapshot that is not there is gone already. */
     enum rc (*remove)(struct snapshot_host *host, const struct ledger_entry *entry,
                       struct error *e);
+    /* What is ours and not in the ledger; *left grows by what stays. */
+    enum rc (*strays)(struct snapshot_host *host, size_t *left, struct error *e);
+    void (*forget)(struct snapshot_host *host, struct snapshot_volume *volume); /* frees `own` */
+    const char *(*kind)(
+        const struct snapshot_volume *volume); /* for people, when `name` says too little */
 };
 
-extern const struct snapshot_ops snapshot_btrfs;
+extern const struct snapshot_ops snapshot_btrfs, snapshot_lvm;
 /* All of them; the first that serves a mount is taken.  NULL at the end. */
 extern const struct snapshot_ops *const snapshot_drivers[];
 
@@ -93,8 +103,17 @@ struct snapshot_leftover { /* what could not be removed, and when to try again *
     struct mono next;
 };
 
+struct snapshot_room { /* promised to a snapshot that is not made yet */
+    uint64_t serial, bytes;
+    char group[LEDGER_VOLUME_MAX + 1];
+};
+
 struct snapshot_host {
-    pthread_mutex_t lock; /* of all below */
+    int statefd;
+    unsigned reaped;      /* times */
+    pthread_mutex_t lock; /* of all below, and of the file of churn */
+    struct snapshot_room rooms[SNAPSHOT_VOLUMES_MAX];
+    size_t room_count;
     struct ledger *ledger;
     uint64_t live[LEDGER_ENTRIES_MAX]; /* serials that a set owns */
     size_t live_count;
@@ -112,6 +131,17 @@ void snapshot_host_disown(struct snapshot_host *host, uint64_t serial);
 /* Calls `act` under the lock unless the ledger names another snapshot in the same place. */
 void snapshot_host_if_last(struct snapshot_host *host, const struct ledger_entry *entry,
                            void (*act)(void *ctx), void *ctx);
+
+/* Is there an entry of this serial? */
+bool snapshot_host_knows(struct snapshot_host *host, uint64_t serial);
+
+/* snapshot_room.c: what of a volume group is promised to snapshots that were planned and not made yet. */
+uint64_t snapshot_host_promised_room(struct snapshot_host *host, const char *group);
+enum rc snapshot_host_promise_room(struct snapshot_host *host, uint64_t serial, const char *group,
+                                   uint64_t bytes, struct error *e);
+void snapshot_host_forget_room(struct snapshot_host *host, uint64_t serial);
+enum rc snapshot_host_note_churn(struct snapshot_host *host, const char *name, uint64_t used,
+                                 struct error *e);
 
 /* snapshot_plan.c: volumes and points of the request, entered in the ledger and prepared. */
 enum rc snapshot_plan_volumes(struct snapshot_set *set, const struct snapshot_request *request,

@@ -113,6 +113,7 @@ add_volume(struct plan *plan, const struct snapshot_place *place,
     volume->entry.driver = volume->ops->ledger;
     volume->entry.cycle = plan->request->cycle;
     volume->entry.time = clock_wall();
+    volume->wanted = plan->request->size;
     TRY(snapshot_host_promise(set->host, &volume->entry, what, e));
     return volume->ops->prepare(set->host, place, volume, e);
 }
