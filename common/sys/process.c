@@ -411,7 +411,8 @@ process_free(struct process *p)
         return;
     if (!p->exited) {
         terminate(p);
-        await_exit(p);
+        if (!p->abandoned)
+            await_exit(p);
         if (p->abandoned) {
             leave_alone(p);
             return;

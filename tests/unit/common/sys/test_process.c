@@ -484,18 +484,23 @@ a_patient_child_is_let_alone_and_keeps_what_it_was_given_until_its_end(void **st
     assert_non_null(mkdtemp(folder));
     (void)snprintf(fifo, sizeof fifo, "%s/fifo", folder);
     (void)snprintf(lock, sizeof lock, "%s/lock", folder);
-    (void)snprintf(script, sizeof script, "trap '' TERM; read word < %s", fifo);
+    (void)snprintf(script, sizeof script, "trap '' TERM; echo; read word < %s", fifo);
     assert_int_equal(mkfifo(fifo, 0600), 0);
     int held = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     assert_int_equal(flock(held, LOCK_EX), 0);
+    _Atomic(bool) cancel = false;
     const struct process_options o = {
-        .argv = SCRIPT(script),
-        .deadline = clock_after_ms(clock_mono(), 50),
-        .patient = true,
-        .keep = held,
-    };
-    CHECK_RC(process_run(&o, NULL, NULL, &e), RC_TIMEOUT);
+        .argv = SCRIPT(script), .cancel = &cancel, .patient = true, .keep = held};
+    struct process *p;
+    char said[8];
+    size_t got;
+    CHECK_OK(process_start(&o, &p, &e), &e);
+    CHECK_OK(process_read(p, said, sizeof said, &got, &e),
+             &e); /* it does not heed SIGTERM any more */
+    atomic_store(&cancel, true);
+    CHECK_RC(process_finish(p, NULL, &e), RC_CANCELLED);
     assert_non_null(strstr(e.text, "although it was told to"));
+    process_free(p);
     assert_int_equal(close(held), 0);
 
     int other = open(lock, O_RDWR | O_CLOEXEC), end = open(fifo, O_WRONLY | O_CLOEXEC);
