@@ -65,7 +65,9 @@ btrfs_kit_new(void)
     struct btrfs_kit *kit = calloc(1, sizeof *kit);
     char image[BTRFS_KIT_PATH + 16];
     assert_non_null(kit);
-    (void)snprintf(kit->directory, sizeof kit->directory, "/tmp/koffer-btrfs-XXXXXX");
+    const char *temporary = getenv("TMPDIR");
+    (void)snprintf(kit->directory, sizeof kit->directory, "%s/koffer-btrfs-XXXXXX",
+                   temporary != NULL ? temporary : "/tmp");
     assert_non_null(mkdtemp(kit->directory));
     (void)snprintf(kit->mount, sizeof kit->mount, "%s/mnt", kit->directory);
     (void)snprintf(kit->state, sizeof kit->state, "%s/state", kit->directory);

@@ -5,7 +5,7 @@
  *     ... kit->mount ... kit->state ...
  *
  * Mounts lie in this process's own namespace and the loop device goes with the last mount: whatever happens to the test,
- * nothing is left but a directory in /tmp.  Call it while there is one thread only.
+ * nothing is left but a directory in $TMPDIR or /tmp.  Call it while there is one thread only.
  */
 #ifndef TESTS_SUPPORT_BTRFS_KIT_H
 #define TESTS_SUPPORT_BTRFS_KIT_H
@@ -14,7 +14,7 @@
 
 #include "common/base/own.h"
 
-enum { BTRFS_KIT_PATH = 64 };
+enum { BTRFS_KIT_PATH = 128 };
 
 struct btrfs_kit {
     char directory[BTRFS_KIT_PATH];  /* private, removed at the end */
