@@ -352,6 +352,12 @@ btrfs_each_below(int fd, uint64_t subvolume, const char *shown, btrfs_visit *vis
                                                    : fail(code, "list subvolumes below", shown, e);
 }
 
+static void
+describe(const struct snapshot_volume *volume, char *out, size_t size)
+{
+    (void)snprintf(out, size, "btrfs subvolume %" PRIu64, volume->part);
+}
+
 const struct snapshot_ops snapshot_btrfs = {
     .name = "btrfs",
     .ledger = LEDGER_BTRFS,
@@ -363,4 +369,5 @@ const struct snapshot_ops snapshot_btrfs = {
     .mount = mount_snapshot,
     .check = check,
     .remove = remove_snapshot,
+    .describe = describe,
 };

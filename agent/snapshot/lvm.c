@@ -302,6 +302,18 @@ is_lost(const struct snapshot_volume *volume)
     return lost;
 }
 
+static void
+describe(const struct snapshot_volume *volume, char *out, size_t size)
+{
+    char origin[LVM_PATH_MAX], room[TEXT_SIZE_MAX];
+    const struct lvm_own *own = volume->own;
+    origin_path(volume, origin);
+    if (own->thin)
+        (void)snprintf(out, size, "lvm-thin %s", origin);
+    else
+        (void)snprintf(out, size, "lvm %s, %s for changes", origin, text_size(own->size, room));
+}
+
 static const char *
 kind(const struct snapshot_volume *volume)
 {
@@ -313,6 +325,7 @@ const struct snapshot_ops snapshot_lvm = {
     .name = "lvm",
     .ledger = LEDGER_LVM,
     .kind = kind,
+    .describe = describe,
     .serves = serves,
     .locate = locate,
     .inside = inside,

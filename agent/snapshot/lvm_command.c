@@ -99,7 +99,7 @@ lvm_command_status(const char *name, struct lvm_status *out, struct error *e)
     CLEANUP(buffer_free) struct buffer line = BUFFER_INIT(STATUS_MAX);
     const char *const argv[] = {"/usr/sbin/dmsetup", "status", name, NULL};
     const struct process_options options = {
-        .argv = argv, .deadline = clock_after_ms(clock_mono(), LVM_STATUS_MS)};
+        .argv = argv, .deadline = clock_after_ms(clock_mono(), LVM_STATUS_MS), .patient = true};
     TRY(process_run(&options, &line, NULL, e));
     TRY(buffer_append(&line, span_of("", 1), e));
     return lvm_report_status((const char *)line.data, out, e);

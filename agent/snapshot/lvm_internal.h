@@ -9,7 +9,7 @@
 #include "agent/snapshot/lvm_decide.h"
 #include "agent/snapshot/snapshot_internal.h"
 
-enum { LVM_DEVICE_MAX = 300, LVM_WHY_MAX = 256, LVM_PATH_MAX = 2 * LVM_NAME_MAX + 2 };
+enum { LVM_DEVICE_MAX = 300, LVM_WHY_MAX = 512, LVM_PATH_MAX = 2 * LVM_NAME_MAX + 2 };
 
 /* The driver's own of a volume. */
 struct lvm_own {

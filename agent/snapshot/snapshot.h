@@ -13,6 +13,9 @@
  *     TRY(snapshot_release(set, e));                              // unmounts and removes; again until RC_OK
  *     snapshot_set_free(set);                                     // what could not be removed stays in the ledger
  *
+ * Facts told: `snapshot` (as snapshot_taken's driver) and for each of the first eight volumes `snapshot.volume` ("/srv: lvm vg0/srv, 4.2 GiB for
+ * changes").
+ *
  * Law (each rule has its test): an entry is in the ledger, durable, before its snapshot is made, and goes after it is
  * gone.  Only what carries our tag and our name and stands in no source's place is ever removed.  LVM's commands run one
  * at a time on a host, are never killed with SIGKILL, and may outlive their deadline: then the set has failed, and the reaper

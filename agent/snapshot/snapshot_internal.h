@@ -71,6 +71,8 @@ struct snapshot_ops {
     void (*forget)(struct snapshot_host *host, struct snapshot_volume *volume); /* frees `own` */
     const char *(*kind)(
         const struct snapshot_volume *volume); /* for people, when `name` says too little */
+    /* Of a prepared volume, for people: "btrfs subvolume 257", "lvm vg0/mail, 4.2 GiB for changes". */
+    void (*describe)(const struct snapshot_volume *volume, char *out, size_t size);
 };
 
 extern const struct snapshot_ops snapshot_btrfs, snapshot_lvm;

@@ -10,6 +10,7 @@
 struct plan {
     struct snapshot_set *set;
     const struct snapshot_request *request;
+    const struct snapshot_notes *notes;
     struct mounts *mounts;
 };
 
@@ -100,6 +101,20 @@ find_volume(const struct snapshot_set *set, const struct snapshot_volume *wanted
     return false;
 }
 
+enum { TOLD_MAX = 8, TOLD_SIZE = 600 }; /* facts are for people: the first few volumes will do */
+
+static void
+tell(const struct plan *plan, const struct snapshot_place *place,
+     const struct snapshot_volume *volume)
+{
+    char text[TOLD_SIZE], what[TOLD_SIZE];
+    if (plan->set->volume_count > TOLD_MAX)
+        return;
+    volume->ops->describe(volume, what, sizeof what);
+    (void)snprintf(text, sizeof text, "%.200s: %.350s", place->path, what);
+    plan->notes->fact(plan->notes->ctx, "snapshot.volume", text);
+}
+
 static enum rc
 add_volume(struct plan *plan, const struct snapshot_place *place,
            const struct snapshot_volume *found, const char *what, struct error *e)
@@ -115,7 +130,9 @@ add_volume(struct plan *plan, const struct snapshot_place *place,
     volume->entry.time = clock_wall();
     volume->wanted = plan->request->size;
     TRY(snapshot_host_promise(set->host, &volume->entry, what, e));
-    return volume->ops->prepare(set->host, place, volume, e);
+    TRY(volume->ops->prepare(set->host, place, volume, e));
+    tell(plan, place, volume);
+    return RC_OK;
 }
 
 /* A volume's root: its point, and the volume unless it is there. */
@@ -313,12 +330,11 @@ snapshot_plan_volumes(struct snapshot_set *set, const struct snapshot_request *r
                       const struct snapshot_notes *notes, struct error *e)
 {
     CLEANUP(mounts_freep) struct mounts *mounts = NULL;
-    (void)notes;
     TRY(check_paths(request, e));
     if (request->driver == SNAPSHOT_NONE)
         return RC_OK;
     TRY(mounts_read(&mounts, e));
-    struct plan plan = {.set = set, .request = request, .mounts = mounts};
+    struct plan plan = {.set = set, .request = request, .notes = notes, .mounts = mounts};
     for (size_t i = 0; i < request->count; i++)
         TRY(plan_path(&plan, &request->paths[i], e));
     qsort(set->points, set->point_count, sizeof *set->points, compare_points);

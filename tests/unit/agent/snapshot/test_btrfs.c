@@ -10,6 +10,7 @@
 #include "tests/support/check.h"
 
 static const _Atomic(bool) never = false;
+static char facts_told[4096];
 
 static void
 drop_text(void *ctx, const char *text)
@@ -21,9 +22,9 @@ drop_text(void *ctx, const char *text)
 static void
 drop_fact(void *ctx, const char *name, const char *value)
 {
+    size_t used = strlen(facts_told);
     (void)ctx;
-    (void)name;
-    (void)value;
+    (void)snprintf(facts_told + used, sizeof facts_told - used, "%s=%s;", name, value);
 }
 
 static const struct snapshot_notes notes = {.warn = drop_text, .fact = drop_fact};
@@ -137,9 +138,12 @@ a_plan_makes_no_snapshot_and_goes_without_a_trace(void **state)
     struct snapshot_host *host = host_of(kit);
     struct snapshot_set *set;
     struct error e = ERROR_INIT;
+    facts_told[0] = '\0';
     CHECK_OK(plan(host, kit->mount, false, &set, &e), &e);
     assert_int_equal(btrfs_kit_count_snapshots(kit), 0);
     assert_int_equal(ledger_image_of(host->ledger)->count, 1);
+    assert_non_null(strstr(facts_told, "snapshot.volume="));
+    assert_non_null(strstr(facts_told, ": btrfs subvolume 5;snapshot=btrfs;"));
     snapshot_set_free(set);
     check_nothing_left(kit, host);
     snapshot_host_free(host);
@@ -177,7 +181,7 @@ paths_of_one_volume_share_a_snapshot_and_a_mount_from_its_inside_is_found_in_it(
     struct snapshot_host *host = host_of(kit);
     struct error e = ERROR_INIT;
     struct snapshot_set *set;
-    char path[128];
+    char path[256];
     btrfs_kit_subvolume(kit, "sub");
     (void)snprintf(path, sizeof path, "%s/sub/dir", kit->mount);
     assert_int_equal(mkdir(path, 0755), 0);
@@ -203,7 +207,7 @@ a_mount_from_the_inside_of_a_subvolume_alone_is_refused_with_the_remedy(void **s
     struct snapshot_host *host = host_of(kit);
     struct error e = ERROR_INIT;
     struct snapshot_set *set;
-    char path[128];
+    char path[256];
     (void)snprintf(path, sizeof path, "%s/dir", kit->mount);
     assert_int_equal(mkdir(path, 0755), 0);
     btrfs_kit_bind(kit, "dir");
@@ -220,7 +224,7 @@ what_is_mounted_below_is_left_out_by_name_and_the_kernels_own_in_silence(void **
     (void)state;
     CLEANUP(btrfs_kit_freep) struct btrfs_kit *kit = btrfs_kit_new();
     struct snapshot_host *host = host_of(kit);
-    char memory[128], kernel[128];
+    char memory[256], kernel[256];
     (void)snprintf(memory, sizeof memory, "%s/memory", kit->mount);
     (void)snprintf(kernel, sizeof kernel, "%s/proc", kit->mount);
     assert_int_equal(mkdir(memory, 0755), 0);
@@ -361,7 +365,7 @@ a_directory_of_ours_that_others_may_write_is_refused(void **state)
     CLEANUP(snapshot_host_freep) struct snapshot_host *host = host_of(kit);
     struct snapshot_set *set;
     struct error e = ERROR_INIT;
-    char path[128];
+    char path[256];
     (void)snprintf(path, sizeof path, "%s/.koffer", kit->mount);
     assert_int_equal(mkdir(path, 0700), 0);
     assert_int_equal(chmod(path, 0777), 0);
