@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "common/sys/file.h"
 #include "tests/support/check.h"
@@ -62,36 +63,99 @@ a_temporary_directory_that_is_the_data_directory_leaves_nothing_out(void **state
     assert_false(datadir_excludes(&dir, "/data/shop/t.ibd", "t.ibd", S_IFREG));
 }
 
+/* A live data directory and its snapshot, which is known by a descriptor and lies elsewhere. */
+struct copy {
+    char at[32], live[64], cut[64], isl[96], link[96], seen[64];
+    int fd;
+    struct datadir dir;
+};
+
+static void
+make_copy(struct copy *c)
+{
+    *c = (struct copy){.at = "/tmp/datadir.XXXXXX"};
+    struct error e = ERROR_INIT;
+    char shop[96];
+    assert_non_null(mkdtemp(c->at));
+    (void)snprintf(c->live, sizeof c->live, "%s/host/live", c->at);
+    (void)snprintf(c->cut, sizeof c->cut, "%s/cut", c->at);
+    (void)snprintf(c->isl, sizeof c->isl, "%s/shop/t.isl", c->cut);
+    (void)snprintf(c->link, sizeof c->link, "%s/other", c->cut);
+    (void)snprintf(shop, sizeof shop, "%s/host/outside", c->at);
+    assert_int_equal(file_make_directory(AT_FDCWD, shop, 0700, &e), RC_OK);
+    (void)snprintf(shop, sizeof shop, "%s/shop", c->live);
+    assert_int_equal(file_make_directory(AT_FDCWD, shop, 0700, &e), RC_OK);
+    (void)snprintf(shop, sizeof shop, "%s/shop", c->cut);
+    assert_int_equal(file_make_directory(AT_FDCWD, shop, 0700, &e), RC_OK);
+    c->fd = open(c->cut, O_PATH | O_CLOEXEC);
+    assert_true(c->fd >= 0);
+    (void)snprintf(c->seen, sizeof c->seen, "/proc/self/fd/%d", c->fd);
+    c->dir = server();
+    c->dir.data = c->dir.roots[0].path = c->live;
+}
+
+static void
+drop_copy(struct copy *c)
+{
+    struct error e = ERROR_INIT;
+    (void)close(c->fd);
+    assert_int_equal(file_remove_tree(AT_FDCWD, c->at, &e), RC_OK);
+}
+
+static enum rc
+look(struct copy *c, struct error *e)
+{
+    *e = ERROR_INIT;
+    return datadir_check_scan(&c->dir, c->seen, e);
+}
+
 static void
 a_table_that_was_put_elsewhere_during_the_cut_is_noticed(void **state)
 {
     (void)state;
     struct error e = ERROR_INIT;
-    char at[] = "/tmp/datadir.XXXXXX", shop[64], isl[64], link[64];
-    assert_non_null(mkdtemp(at));
-    struct datadir dir = server();
-    (void)snprintf(shop, sizeof shop, "%s/shop", at);
-    (void)snprintf(isl, sizeof isl, "%s/t.isl", shop);
-    (void)snprintf(link, sizeof link, "%s/other", at);
-    assert_int_equal(mkdir(shop, 0700), 0);
-    assert_int_equal(datadir_check_scan(&dir, at, &e), RC_OK);
+    struct copy c;
+    make_copy(&c);
+    assert_int_equal(look(&c, &e), RC_OK);
+    static const struct {
+        const char *isl;
+        enum rc rc;
+    } cases[] = {
+        {"/redo/shop/t.ibd\n", RC_OK},
+        {"/mnt/t.ibd\n", RC_STALE},
+        {"t.ibd", RC_UNSUPPORTED},
+        {"\n", RC_UNSUPPORTED},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(
+            file_replace(AT_FDCWD, c.isl, span_of(cases[i].isl, strlen(cases[i].isl)), 0600, &e),
+            RC_OK);
+        assert_int_equal(look(&c, &e), cases[i].rc);
+    }
+    drop_copy(&c);
+}
 
-    assert_int_equal(file_write_new(AT_FDCWD, isl, span_of("/redo/shop/t.ibd\n", 17), 0600, &e),
-                     RC_OK);
-    assert_int_equal(datadir_check_scan(&dir, at, &e), RC_OK);
-    assert_int_equal(file_replace(AT_FDCWD, isl, span_of("/mnt/t.ibd\n", 11), 0600, &e), RC_OK);
-    assert_int_equal(datadir_check_scan(&dir, at, &e), RC_STALE);
-    assert_non_null(strstr(e.text, "/mnt/t.ibd"));
-    assert_int_equal(file_replace(AT_FDCWD, isl, span_of("t.ibd", 5), 0600, &e), RC_OK);
-    assert_int_equal(datadir_check_scan(&dir, at, &e), RC_UNSUPPORTED);
-    assert_int_equal(unlink(isl), 0);
-
-    assert_int_equal(symlink("shop", link), 0);
-    assert_int_equal(datadir_check_scan(&dir, at, &e), RC_OK); /* whatever the copy is called */
-    assert_int_equal(unlink(link), 0);
-    assert_int_equal(symlink("/usr", link), 0);
-    assert_int_equal(datadir_check_scan(&dir, at, &e), RC_STALE);
-    assert_int_equal(file_remove_tree(AT_FDCWD, at, &e), RC_OK);
+static void
+a_link_is_followed_by_its_live_name(void **state)
+{
+    (void)state;
+    struct error e = ERROR_INIT;
+    struct copy c;
+    make_copy(&c);
+    const struct {
+        const char *target;
+        enum rc rc;
+    } cases[] = {
+        {"shop", RC_OK},    {c.live, RC_OK},          {"/nowhere/at/all", RC_OK},
+        {"/usr", RC_STALE}, {"../outside", RC_STALE}, /* it leads nowhere from where the snapshot lies */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(symlink(cases[i].target, c.link), 0);
+        if (look(&c, &e) != cases[i].rc)
+            fail_msg("%s: %s", cases[i].target, e.text);
+        assert_int_equal(unlink(c.link), 0);
+    }
+    drop_copy(&c);
 }
 
 int
@@ -101,6 +165,7 @@ main(void)
         cmocka_unit_test(only_what_a_new_server_makes_anew_is_left_out),
         cmocka_unit_test(a_temporary_directory_that_is_the_data_directory_leaves_nothing_out),
         cmocka_unit_test(a_table_that_was_put_elsewhere_during_the_cut_is_noticed),
+        cmocka_unit_test(a_link_is_followed_by_its_live_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
