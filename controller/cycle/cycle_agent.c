@@ -55,9 +55,11 @@ cycle_step_watch(struct cycle_runner *r, struct mono now)
                                "see why koffer-agent on that host stopped or cannot connect");
         else if (clock_ms_until(s->deadline, now) == 0) {
             fleet_cancel(r->fleet, s->agent, s->job);
-            cycle_step_give_up(
-                r, s, "the step did not end within its deadline",
-                "raise capture-deadline in koffer-controller.conf if it needs more time");
+            cycle_step_give_up(r, s, "the step did not end within its deadline",
+                               s->verb == KOFFER__STEP_VERB__STEP_CAPTURE
+                                   ? "raise capture-deadline in koffer-controller.conf if it needs "
+                                     "more time"
+                                   : "see in the log of koffer-priv on that host what hung");
         }
         s->late = s->late || (readying && s->job == 0);
     }

@@ -153,6 +153,7 @@ use_record(struct sweep_world *w, struct error *e)
     const struct blob_ref root = {.id = {{3}}, .key = {{4}}};
     struct record_recipient recipient;
     struct keys_public public;
+    const struct record_fact facts[] = {{"cut.driver", "lvm"}, {"cut.volumes", "2"}};
     (void)w;
     TRY(keys_public_of(recovery, &public, e));
     TRY(record_seal_root(&vault, &root, &public, 1, &recipient, e));
@@ -163,7 +164,11 @@ use_record(struct sweep_world *w, struct error *e)
                                .cycle = 1,
                                .sequence = 1,
                                .state = RECORD_COMPLETE,
+                               .cut_from = {1},
+                               .cut_until = {2},
                                .root = root.id,
+                               .facts = facts,
+                               .fact_count = 2,
                                .recipients = &recipient,
                                .recipient_count = 1};
     TRY(record_encode_archive(&a, signer, &archive, e));

@@ -470,6 +470,23 @@ a_cut_that_fails_fails_its_source_and_no_other(void **state)
 }
 
 static void
+a_cut_that_hangs_is_given_up_and_the_others_go_on(void **state)
+{
+    (void)state;
+    until_ready_is_ordered();
+    answer_all(READY);
+    assert_int_equal(order_of("imap1", CUT)->seconds, CYCLE_CUT_S);
+    answer("db1", CUT, RC_OK);
+    answer("web1", CUT, RC_OK);
+    w.runner->running->sources[1].deadline = (struct mono){1};
+    cycle_tick(w.runner);
+    assert_true(order_of("imap1", CUT)->cancelled);
+    assert_non_null(strstr(source_of("imap1")->remedy, "what hung"));
+    state_is("capturing");
+    assert_int_equal(count_orders(CAPTURE), 2);
+}
+
+static void
 when_no_cut_succeeds_the_cycle_has_failed_and_all_let_go(void **state)
 {
     (void)state;
@@ -665,6 +682,7 @@ main(void)
         TEST(an_agent_that_stays_away_while_it_gets_ready_is_a_straggler),
         TEST(a_source_that_cannot_get_ready_fails_alone),
         TEST(a_cut_that_fails_fails_its_source_and_no_other),
+        TEST(a_cut_that_hangs_is_given_up_and_the_others_go_on),
         TEST(when_no_cut_succeeds_the_cycle_has_failed_and_all_let_go),
         TEST(an_agent_that_comes_back_without_its_step_has_failed),
         TEST(an_agent_that_comes_back_with_its_cut_goes_on),
