@@ -55,6 +55,7 @@ cut(struct snapshot_host *host, const char *path, bool cross)
     struct snapshot_set *set;
     struct error e = ERROR_INIT;
     CHECK_OK(plan(host, path, cross, &set, &e), &e);
+    snapshot_settle(set);
     CHECK_OK(snapshot_take(set, &never, &e), &e);
     CHECK_OK(snapshot_mount(set, &e), &e);
     return set;
@@ -100,6 +101,7 @@ finish(const struct btrfs_kit *kit, struct snapshot_host *host, struct snapshot_
 {
     struct error e = ERROR_INIT;
     CHECK_OK(snapshot_check(set, &e), &e);
+    assert_false(snapshot_is_lost(set));
     CHECK_OK(snapshot_release(set, &e), &e);
     snapshot_set_free(set);
     check_nothing_left(kit, host);
