@@ -183,6 +183,8 @@ scan_directory(struct scan *s, const struct scan_place *in, const char *name,
     CLEANUP(scan_open_close) struct scan_opened opened;
     struct stat st;
     scan_open(s, in, name, flags, &opened);
+    if (opened.hidden)
+        return RC_OK;
     const int fd = opened.fd;
     if (fd < 0 && (errno != EACCES && errno != EPERM && errno != EIO))
         return scan_item_lost(s, e);

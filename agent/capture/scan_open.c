@@ -18,7 +18,8 @@ scan_open(const struct scan *s, const struct scan_place *in, const char *name, i
     const bool there = view != NULL && view->root >= 0;
     *out = (struct scan_opened){.cut = there || in->cut,
                                 .outside = view != NULL && !there,
-                                .quiet = view != NULL && view->quiet};
+                                .quiet = view != NULL && view->quiet,
+                                .hidden = view != NULL && view->hidden};
     out->fd = there ? intake_open(view->root, ".", flags) : intake_open(in->fd, name, flags);
 }
 

@@ -15,6 +15,7 @@ struct scan_opened {
     bool cut;     /* in a snapshot */
     bool outside; /* another volume, left out on purpose: keep the directory empty */
     bool quiet;   /* without a word about it */
+    bool hidden;  /* without an entry */
 };
 
 /* `name` in `in`, the entry at hand of the walk. */

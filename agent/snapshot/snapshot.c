@@ -107,7 +107,8 @@ make_views(struct snapshot_set *set, struct error *e)
     for (size_t i = 0; i < set->point_count; i++) {
         const struct snapshot_point *point = &set->points[i];
         struct snapshot_view *view = &set->views[i];
-        *view = (struct snapshot_view){.path = point->path, .root = -1, .quiet = point->quiet};
+        *view = (struct snapshot_view){
+            .path = point->path, .root = -1, .quiet = point->quiet, .hidden = point->hidden};
         set->view_count = i + 1;
         if (point->inside == NULL)
             continue;

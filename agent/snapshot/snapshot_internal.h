@@ -85,6 +85,7 @@ struct snapshot_point {
     char *inside;  /* NULL: left out */
     size_t volume; /* when not left out */
     bool quiet;    /* nobody needs to be told */
+    bool hidden;   /* ours: not even an entry */
 };
 
 struct snapshot_set {

@@ -222,7 +222,14 @@ hide_ours(const struct below *b, struct error *e)
     CLEANUP(own_freep) char *ours = join(b->mount->target, BTRFS_DIRECTORY);
     if (ours == NULL)
         return error_set(e, RC_NO_MEMORY, "plan of snapshots");
-    return is_below(ours, b->path) ? add_point(b->plan->set, ours, NULL, 0, true, e) : RC_OK;
+    if (!is_below(ours, b->path))
+        return RC_OK;
+    TRY(add_point(b->plan->set, ours, NULL, 0, true, e));
+    for (size_t i = 0; i < b->plan->set->point_count; i++) {
+        struct snapshot_point *point = &b->plan->set->points[i];
+        point->hidden = point->hidden || text_equal(point->path, ours);
+    }
+    return RC_OK;
 }
 
 static enum rc

@@ -16,6 +16,7 @@ struct snapshot_view {
     const char *path; /* absolute, without links and trailing slash ("/" alone excepted) */
     int root; /* the same directory in the snapshot, open; -1: left out on purpose, keep it empty */
     bool quiet;   /* left out, and nobody needs to be told: the kernel's own, or ours */
+    bool hidden;  /* left out with its name: where our own snapshots lie */
     dev_t device; /* st_dev below `root` */
     dev_t origin; /* st_dev of the live volume: stable from cycle to cycle */
 };

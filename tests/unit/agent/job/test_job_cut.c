@@ -79,6 +79,19 @@ captured_size(struct world *w)
     return found ? entry.size : UINT64_MAX;
 }
 
+/* A restored database server would take it for a database. */
+static bool
+holds_our_directory(struct world *w)
+{
+    struct error e = ERROR_INIT;
+    struct node_entry entry;
+    char path[512];
+    bool found;
+    (void)snprintf(path, sizeof path, "fs%s/.koffer", w->disk->mount);
+    CHECK_OK(capture_kit_find(w->kit->capture, path, &found, &entry, &e), &e);
+    return found;
+}
+
 static void
 what_is_captured_is_what_was_cut(void **state)
 {
@@ -100,6 +113,7 @@ what_is_captured_is_what_was_cut(void **state)
     assert_true(a.cut_from.ns > 0 && a.cut_from.ns <= a.cut_until.ns);
     assert_true(a.cut_until.ns <= a.started.ns);
     assert_true(a.fact_count > 0);
+    assert_false(holds_our_directory(w));
     assert_string_equal(a.facts[0].name, "cut.driver");
     assert_string_equal(a.facts[0].value, "btrfs");
     must_do(w, JOB_RELEASE);

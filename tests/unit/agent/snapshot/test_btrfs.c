@@ -166,6 +166,8 @@ nested_subvolumes_are_left_out_unless_the_source_crosses(void **state)
     assert_int_equal(view_of(set, kit->mount, "sub")->root, -1);
     assert_false(view_of(set, kit->mount, "sub")->quiet);
     assert_true(view_of(set, kit->mount, ".koffer")->quiet);
+    assert_true(view_of(set, kit->mount, ".koffer")->hidden);
+    assert_false(view_of(set, kit->mount, "sub")->hidden);
     snapshot_set_free(set);
 
     set = cut(host, kit->mount, true);
