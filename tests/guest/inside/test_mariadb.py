@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 
+import drive
 import pytest
 import volumes
 
@@ -116,7 +117,6 @@ def server(groups):
     volume = volumes.Volume.create("plain", "base", "ext4", "/live/base", size="160M")
     shutil.copytree(os.environ["GUEST_MARIADB"], volume.place / "mysql")
     running = Server(volume.place / "mysql", "--log-bin=binlog")
-    running.volume = volume
     running.sql("CREATE DATABASE acks; CREATE TABLE acks.t (w INT, n INT, PRIMARY KEY (w, n)) ENGINE=InnoDB;")
     yield running
     running.stop()
@@ -128,21 +128,22 @@ def test_a_server_on_the_snapshot_has_the_rows_of_the_cut(server, lock, tmp_path
     server.sql("TRUNCATE acks.t;")
     writers = [Writer(server, number) for number in (1, 2)]
     probe = Probe(tmp_path, server, lock)
-    for verb in ("paths", "ready 60"):
-        probe.good(verb)
-    for writer in writers:
-        writer.wait_for(3)
-    probe.good("freeze")
-    acknowledged = {writer.number: writer.acknowledged for writer in writers}
-    committed = server.rows()
-    snapshot = server.volume.snapshot("moment", "64M")
-    probe.good("thaw")
-    for writer in writers:
-        writer.wait_for(3)
-    volumes.run(["mount", "-o", "ro", snapshot, "/mnt"])
-    shutil.copytree("/mnt/mysql", tmp_path / "restored")
-    volumes.run(["umount", "/mnt"])
-    volumes.run(["lvremove", "-q", "-y", snapshot])
+    with drive.Drive(tmp_path) as driver:
+        for verb in ("paths", "ready 60"):
+            probe.good(verb)
+        driver.plan(server.data)
+        for writer in writers:
+            writer.wait_for(3)
+        probe.good("freeze")
+        acknowledged = {writer.number: writer.acknowledged for writer in writers}
+        committed = server.rows()
+        driver.take()
+        probe.good("thaw")
+        for writer in writers:
+            writer.wait_for(3)
+        shutil.copytree(driver.mount()[str(server.data.parent)] / "mysql", tmp_path / "restored")
+        driver.check()
+        driver.release()
     probe.close()
     for writer in writers:
         writer.end()
