@@ -117,13 +117,17 @@ def test_tables_without_transactions_are_of_the_cut_as_well_and_worth_no_warning
 
 def test_files_that_mean_nothing_without_the_running_server_are_left_out(server, probe):
     server.host.run(["cp", "/etc/hostname", f"{LIVE}/left.pid"])
+    server.host.run(["mkdir", "-m", "700", f"{LIVE}/lost+found", f"{LIVE}/.koffer"])
     p, name, _ = cut(server, probe)
     files = p.files()
     assert {f"{LIVE}/ibdata1", f"{LIVE}/ib_logfile0", f"{LIVE}/aria_log_control", f"{LIVE}/mysql/proc.MAD", f"{LIVE}/roundcube/cache.ibd",
             f"{LIVE}/binlog.index", "/etc/mysql/my.cnf"} <= files
-    assert not {f"{LIVE}/ibtmp1", f"{LIVE}/left.pid"} & files
+    assert not {f"{LIVE}/ibtmp1", f"{LIVE}/left.pid", f"{LIVE}/lost+found", f"{LIVE}/.koffer"} & files
     assert not any(path.endswith((".sock", ".pid")) for path in files)
-    server.host.run(["rm", f"{LIVE}/left.pid"])
+    dumped = probe("method = dump")
+    dumped.good("capture-live")
+    assert not any("mysql50" in path.name for path in dumped.export("mariadb").iterdir()), "they are no databases"
+    server.host.run(["rm", "-r", f"{LIVE}/left.pid", f"{LIVE}/lost+found", f"{LIVE}/.koffer"])
     server.volume.drop(name)
 
 

@@ -338,6 +338,13 @@ is_foreign(const struct datadir *dir, const struct datadir_root *root, const cha
     return true;
 }
 
+/* Where the data directory is a volume of its own: no database, though a server takes it for one. */
+static bool
+is_volumes_own(const char *name)
+{
+    return text_equal(name, ".koffer") || text_equal(name, "lost+found");
+}
+
 bool
 datadir_excludes(void *ctx, const char *path, const char *name, mode_t mode)
 {
@@ -348,6 +355,8 @@ datadir_excludes(void *ctx, const char *path, const char *name, mode_t mode)
     if (dir->tmpdir != NULL && !text_equal(dir->tmpdir, dir->data) &&
         is_below(dir->tmpdir, dir->data) && is_below(path, dir->tmpdir) &&
         !text_equal(path, dir->tmpdir))
+        return true;
+    if (S_ISDIR(mode) && is_in(path, name, dir->data) && is_volumes_own(name))
         return true;
     if (!S_ISREG(mode))
         return false;

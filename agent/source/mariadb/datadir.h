@@ -9,7 +9,7 @@
  * The roots are the data directory; InnoDB's, Aria's and the binary logs' directories, if elsewhere; and tables and databases that lie
  * elsewhere (DATA DIRECTORY, links).  The server must be on this host: its socket's peer is the process of its pid file.
  *
- * Left out: sockets, pid files, InnoDB's temporary tablespace, and what is below `tmpdir`.  Rows of cache tables
+ * Left out: the volume's own directories (lost+found, and .koffer of its snapshots), sockets, pid files, InnoDB's temporary tablespace, and what is below `tmpdir`.  Rows of cache tables
  * are not: InnoDB does not start, or not cleanly, without a file that its log or dictionary knows.
  * Layer: agent/source.
  */

@@ -188,7 +188,9 @@ inventory_take(struct database *db, const struct inventory_wishes *wishes, struc
     static const char databases[] =
         "SELECT SCHEMA_NAME, DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME,"
         " REPLACE(SCHEMA_NAME, '`', '``') FROM information_schema.SCHEMATA WHERE SCHEMA_NAME NOT"
-        " IN ('information_schema', 'performance_schema', 'sys') ORDER BY 1";
+        " IN ('information_schema', 'performance_schema', 'sys')"
+        /* Directories of the volume itself, which are no databases. */
+        " AND SCHEMA_NAME NOT IN ('#mysql50#.koffer', '#mysql50#lost+found') ORDER BY 1";
     struct inventory *v = arena_alloc(a, sizeof *v);
     if (v == NULL ||
         (v->databases = arena_alloc(a, INVENTORY_DATABASES_MAX * sizeof *v->databases)) == NULL)
