@@ -145,6 +145,14 @@ is_late(const struct job *job)
     return job->deadline.ns != 0 && clock_ms_until(job->deadline, clock_mono()) == 0;
 }
 
+/* In the words of who watched it. */
+static enum rc
+why_lost(struct job *job)
+{
+    enum rc rc = job_cut_check(job->source, &job->e);
+    return rc != RC_OK ? rc : RC_CANCELLED;
+}
+
 static void *
 run(void *arg)
 {
@@ -158,6 +166,8 @@ run(void *arg)
         job->rc = error_set(&job->e, RC_TIMEOUT,
                             "no controller was there for the %lld s of this agent's lease",
                             (long long)b->options.lease_ms / 1000);
+    else if (job->rc == RC_CANCELLED && atomic_load(&job->lost))
+        job->rc = why_lost(job);
     job->finished = clock_wall();
     if (job->rc != RC_OK && job->rc != RC_CANCELLED)
         log_error(&job->e, "step failed", LOG_TEXT("source", job->order.source),
@@ -368,19 +378,31 @@ release_late(struct job_board *b, struct job_source *s)
         log_error(&e, "release", LOG_TEXT("source", s->name));
 }
 
-static void
-stop_late_jobs(struct job_board *b)
+/* Nothing that is read of a lost snapshot counts: the rest of it need not be. */
+static bool
+has_lost_its_snapshot(const struct job *job)
 {
-    for (size_t i = 0; i < b->job_count; i++)
-        if (is_late(b->jobs[i]))
-            atomic_store(&b->jobs[i]->cancel, true);
+    return job->order.verb == JOB_CAPTURE && !atomic_load(&job->ended) &&
+           job->source->set != NULL && snapshot_is_lost(job->source->set);
+}
+
+static void
+stop_vain_jobs(struct job_board *b)
+{
+    for (size_t i = 0; i < b->job_count; i++) {
+        struct job *job = b->jobs[i];
+        if (has_lost_its_snapshot(job))
+            atomic_store(&job->lost, true);
+        if (is_late(job) || atomic_load(&job->lost))
+            atomic_store(&job->cancel, true);
+    }
 }
 
 void
 job_tick(struct job_board *b, bool connected)
 {
     struct mono now = clock_mono();
-    stop_late_jobs(b);
+    stop_vain_jobs(b);
     for (size_t i = 0; i < b->source_count; i++) {
         struct job_source *s = &b->sources[i];
         if (s->release_due)

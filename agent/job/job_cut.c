@@ -96,9 +96,12 @@ job_step_ready(struct job *job, struct error *e)
     step.snapshotted = s->set != NULL;
     enum rc rc = s->kind->ready != NULL ? s->kind->ready(&step, e) : RC_OK;
     s->memory = step.memory;
-    if (rc == RC_OK)
-        job_cut_keep(s, &job->report);
-    return rc;
+    if (rc != RC_OK)
+        return rc;
+    if (s->set != NULL)
+        snapshot_settle(s->set);
+    job_cut_keep(s, &job->report);
+    return RC_OK;
 }
 
 /* ---- cut */
@@ -109,6 +112,8 @@ freeze_and_take(struct job *job, struct source_step *step, struct error *e)
 {
     struct job_source *s = job->source;
     struct error later = ERROR_INIT;
+    if (s->set != NULL && s->kind->freeze != NULL)
+        snapshot_settle(s->set); /* nobody waits with a lock for what was written since ready */
     enum rc rc = s->kind->freeze != NULL ? s->kind->freeze(step, e) : RC_OK;
     if (rc == RC_OK && s->set != NULL)
         rc = snapshot_take(s->set, &job->cancel, e);
@@ -225,5 +230,12 @@ job_cut_place(const struct source_step *step, const char *path)
 enum rc
 job_cut_check(struct job_source *s, struct error *e)
 {
-    return s->set != NULL ? snapshot_check(s->set, e) : RC_OK;
+    struct error why = ERROR_INIT;
+    enum rc rc = s->set != NULL ? snapshot_check(s->set, &why) : RC_OK;
+    if (rc ==
+        RC_STALE) /* which to a controller means the vault's session: it would order the same once more */
+        return error_set(e, RC_IO, "%s", why.text);
+    if (rc != RC_OK)
+        *e = why;
+    return rc;
 }

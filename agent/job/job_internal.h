@@ -45,6 +45,7 @@ struct job {
     pthread_t thread;
     _Atomic(bool) cancel, ended;
     _Atomic(bool) abandoned; /* cancelled because nobody asked for it any more */
+    _Atomic(bool) lost;      /* cancelled because its snapshot is */
     struct mono deadline;
     struct capture_progress progress;
     struct unpack_counts restored;
@@ -85,7 +86,7 @@ void job_cut_keep(struct job_source *s, const struct source_report *report);
 void job_cut_release(struct job_source *s);
 /* source_step.place; its ctx is the source. */
 const char *job_cut_place(const struct source_step *step, const char *path);
-/* After the walk: RC_STALE when a snapshot did not last until here. */
+/* After the walk: RC_IO when a snapshot did not last until here. */
 enum rc job_cut_check(struct job_source *s, struct error *e);
 
 /* Whatever the source holds for its cycle is let go; idempotent.  `committed`: the new memory replaces the old. */
