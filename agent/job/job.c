@@ -23,11 +23,11 @@ find_sources(struct job_board *b, struct error *e)
         return error_set(e, RC_INVALID, "more than %d sources", (int)JOB_SOURCES_MAX);
     for (size_t i = 0; i < count; i++) {
         const struct config_section *section = config_at(root, "source", i);
-        b->sources[b->source_count++] = (struct job_source){
-            .kind = source_kind_of(config_text(section, "kind")),
-            .section = section,
-            .name = config_title(section),
-        };
+        struct job_source *source =
+            &b->sources[b->source_count++]; /* too large for a literal on the stack */
+        source->kind = source_kind_of(config_text(section, "kind"));
+        source->section = section;
+        source->name = config_title(section);
     }
     return RC_OK;
 }
