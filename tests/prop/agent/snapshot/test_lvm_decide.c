@@ -130,7 +130,7 @@ a_production_volume_is_never_the_target_of_a_removal(void **state)
     (void)printf("PROP_SEED=%" PRIu64 "\n", seed);
     prop_state = seed;
     for (size_t n = 0; n < GROUPS; n++) {
-        struct lvm_volume volumes[VOLUMES];
+        static struct lvm_volume volumes[VOLUMES]; /* too large for the stack */
         enum truth truths[VOLUMES];
         struct lvm_report report = {.at = volumes, .count = VOLUMES};
         for (size_t i = 0; i < VOLUMES; i++) {

@@ -14,7 +14,7 @@ struct world {
     struct btrfs_kit *disk;
     struct snapshot_host *snapshots;
     struct job_kit *kit;
-    char directory[128];
+    char directory[256];
 };
 
 static void
@@ -172,7 +172,7 @@ orders_that_come_twice_leave_one_snapshot_and_then_none(void **state)
 static enum rc
 delete_snapshot(void *folder, const char *name, struct error *e)
 {
-    char path[256];
+    char path[384];
     (void)snprintf(path, sizeof path, "%s/%s", (const char *)folder, name);
     const char *const argv[] = {"/usr/bin/btrfs", "subvolume", "delete", path, NULL};
     CLEANUP(buffer_free) struct buffer said = BUFFER_INIT(4096);
@@ -184,7 +184,7 @@ a_snapshot_that_is_gone_is_lost_and_nothing_was_deleted(void **state)
 {
     struct world *w = *state;
     struct error e = ERROR_INIT;
-    char folder[128];
+    char folder[256];
     must_do(w, JOB_CHECK);
     must_do(w, JOB_READY);
     must_do(w, JOB_CUT);

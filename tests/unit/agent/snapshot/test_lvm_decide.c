@@ -97,7 +97,7 @@ static void
 rest_on_it(struct lvm_report *report, struct lvm_volume *v, struct lvm_claim *claim)
 {
     (void)claim;
-    (void)snprintf(find(report, "thin")->origin, LVM_NAME_MAX, "%s", v->name);
+    (void)snprintf(find(report, "thin")->origin, LVM_NAME_MAX + 1, "%s", v->name);
 }
 
 static void
