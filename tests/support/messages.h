@@ -76,6 +76,9 @@ static const ProtobufCMessageDescriptor *const messages_all[] = {
     &koffer__restore_verdict__descriptor,
     &koffer__enroll_request__descriptor,
     &koffer__enroll_reply__descriptor,
+    &koffer__clock_reading__descriptor,
+    &koffer__cut__descriptor,
+    &koffer__accepted__descriptor,
 };
 
 enum { MESSAGES_COUNT = sizeof messages_all / sizeof *messages_all };

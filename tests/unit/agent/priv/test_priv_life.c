@@ -17,7 +17,7 @@
 enum { LIMIT_MS = 30000 };
 
 /* How the network side serves the channel of a job. */
-enum manner { HONEST, SAYS_FAILURE, OTHER_BLOB, OTHER_BYTES, OTHER_FRAME, FEW_ANSWERS, SILENT };
+enum manner { HONEST, SAYS_FAILURE, OTHER_BLOB, OTHER_BYTES, OTHER_FRAME, MANY_ANSWERS, SILENT };
 
 static struct world {
     struct job_kit *kit;
@@ -113,14 +113,14 @@ await(sem_t *what)
 static enum rc
 answer_have(int fd, struct span ids, struct error *e)
 {
-    uint8_t known[PRIV_PIPE_HAVE_MAX];
+    uint8_t known[PRIV_PIPE_HAVE_MAX + 1] = {0};
     size_t count = ids.len / ID_SIZE;
     for (size_t i = 0; i < count; i++) {
         struct id id;
         memcpy(id.bytes, ids.data + i * ID_SIZE, ID_SIZE);
         known[i] = memstore_has(w.kit->capture->store.blobs, &id);
     }
-    const struct span part = span_of(known, w.manner == FEW_ANSWERS ? count - 1 : count);
+    const struct span part = span_of(known, w.manner == MANY_ANSWERS ? count + 1 : count);
     return priv_pipe_write(fd, NULL, PRIV_PIPE_HAVE_REPLY, &part, 1, e);
 }
 
@@ -467,7 +467,7 @@ an_answer_of_another_kind_is_refused(void **state)
 {
     (void)state;
     check_capture_fails(OTHER_FRAME, RC_PROTOCOL, "frame type");
-    check_capture_fails(FEW_ANSWERS, RC_PROTOCOL, "answers to");
+    check_capture_fails(MANY_ANSWERS, RC_PROTOCOL, "answers to");
 }
 
 static void
