@@ -323,8 +323,8 @@ job_each(struct job_board *b, job_visit *visit, void *ctx)
             .record = ended ? buffer_span(&job->record) : (struct span){0},
             .started = job->started,
             .finished = ended ? job->finished : (struct wall){0},
-            .cut_from = job->cut.from,
-            .cut_until = job->cut.until,
+            .cut_from = ended ? job->cut.from : (struct wall){0},
+            .cut_until = ended ? job->cut.until : (struct wall){0},
         };
         visit(ctx, &status);
     }

@@ -101,6 +101,7 @@ job_step_ready(struct job *job, struct error *e)
     if (s->set != NULL)
         snapshot_settle(s->set);
     job_cut_keep(s, &job->report);
+    s->ready = true;
     return RC_OK;
 }
 
@@ -141,9 +142,13 @@ job_step_cut(struct job *job, struct error *e)
     s->cut_made = false;
     enum rc rc = freeze_and_take(job, &step, e);
     s->memory = step.memory;
-    TRY(rc);
+    if (rc == RC_OK && s->set != NULL)
+        rc = snapshot_mount(s->set, e);
+    if (rc != RC_OK) {
+        job_cut_release(s); /* nobody will read what there is of them */
+        return rc;
+    }
     if (s->set != NULL) {
-        TRY(snapshot_mount(s->set, e));
         s->views = snapshot_views_of(s->set);
         tell_cut(job, s);
         s->cut_made = true;
@@ -169,7 +174,9 @@ job_cut_keep(struct job_source *s, const struct source_report *report)
 {
     for (size_t i = 0; i < report->fact_count; i++) {
         const struct source_fact *fact = &report->facts[i];
-        struct job_kept *at = fact->kept ? kept_place(s, fact->name) : NULL;
+        /* Cut short, a position would be another one. */
+        bool fits = strlen(fact->name) <= JOB_KEPT_NAME && strlen(fact->value) <= JOB_KEPT_VALUE;
+        struct job_kept *at = fact->kept && fits ? kept_place(s, fact->name) : NULL;
         if (at == NULL)
             continue;
         (void)snprintf(at->name, sizeof at->name, "%s", fact->name);
@@ -177,8 +184,24 @@ job_cut_keep(struct job_source *s, const struct source_report *report)
     }
 }
 
+enum rc
+job_cut_must_hold(const struct job *job, struct error *e)
+{
+    const struct job_source *s = job->source;
+    const bool live = job->board->options.snapshots == NULL || driver_of(job) == SNAPSHOT_NONE ||
+                      s->kind->paths == NULL;
+    if (!live && !s->ready)
+        return error_set(e, RC_NOT_FOUND,
+                         "source '%s' holds no cut of cycle %llu: koffer-priv was started anew "
+                         "since, or was alone for too long",
+                         s->name, (unsigned long long)job->order.cycle);
+    if (s->set != NULL && !s->cut_made)
+        return error_set(e, RC_INVALID, "source '%s' was made ready and never cut", s->name);
+    return RC_OK;
+}
+
 void
-job_cut_release(struct job_source *s)
+job_cut_end(struct job_source *s)
 {
     struct error e = ERROR_INIT;
     if (s->set != NULL && snapshot_release(s->set, &e) != RC_OK)
@@ -187,7 +210,13 @@ job_cut_release(struct job_source *s)
     snapshot_set_free(s->set);
     s->set = NULL;
     s->views = (struct snapshot_views){0};
-    s->cut_made = false;
+    s->cut_made = s->ready = false;
+}
+
+void
+job_cut_release(struct job_source *s)
+{
+    job_cut_end(s);
     s->cut = (struct source_cut){0};
     s->kept_count = 0;
 }

@@ -28,6 +28,7 @@ struct job_source {
     struct snapshot_set *set; /* planned by ready, taken by cut, until released; NULL: live */
     struct snapshot_views views;
     bool cut_made; /* the snapshots are there, and mounted */
+    bool ready;    /* of this cycle, and not captured since: what is to be cut was */
     struct source_cut cut;
     struct job_kept kept[JOB_KEPT_MAX];
     size_t kept_count;
@@ -86,6 +87,10 @@ void job_cut_keep(struct job_source *s, const struct source_report *report);
 void job_cut_release(struct job_source *s);
 /* source_step.place; its ctx is the source. */
 const char *job_cut_place(const struct source_step *step, const char *path);
+/* RC_NOT_FOUND when a capture would read live what this host cuts: its snapshots went with a restart, or a lease. */
+enum rc job_cut_must_hold(const struct job *job, struct error *e);
+/* Captured: the snapshots go now, for the others of the cluster may take hours; what was kept of the cut stays. */
+void job_cut_end(struct job_source *s);
 /* After the walk: RC_IO when a snapshot did not last until here. */
 enum rc job_cut_check(struct job_source *s, struct error *e);
 

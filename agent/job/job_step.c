@@ -143,8 +143,7 @@ capture_into(struct job *job, struct capture_store *store, struct error *e)
     enum rc rc = s->kind->capture(&step, capture_collector(c), e);
     s->memory = step.memory;
     s->cut = step.cut;
-    if (rc != RC_OK)
-        return rc;
+    TRY(rc);
     TRY(capture_finish(c, &s->captured, e));
     TRY(job_cut_check(s, e));
     TRY(b->options.ports.finish_store(b->options.ports.ctx, store, e));
@@ -153,6 +152,7 @@ capture_into(struct job *job, struct capture_store *store, struct error *e)
     job->cut = s->cut;
     job_cut_keep(s, &job->report);
     s->capture = TAKE(c);
+    job_cut_end(s);
     return RC_OK;
 }
 
@@ -161,9 +161,7 @@ job_step_capture(struct job *job, struct error *e)
 {
     const struct job_ports *ports = &job->board->options.ports;
     struct capture_store *store = NULL;
-    if (job->source->set != NULL && !job->source->cut_made)
-        return error_set(e, RC_INVALID, "source '%s' was made ready and never cut",
-                         job->source->name);
+    TRY(job_cut_must_hold(job, e));
     capture_free(job->source->capture); /* of an order that was repeated */
     job->source->capture = NULL;
     TRY(ports->open_store(ports->ctx, job->order.job, &job->order.token, &job->cancel, &store, e));

@@ -33,7 +33,8 @@ refuse(int fs, const char *device, struct error *e)
 
 /*
  * The snapshot can be written, so XFS replays its log although we mount read-only; its UUID is the origin's, which XFS refuses unless
- * told.  Never norecovery: what that shows is not consistent.
+ * told.  Never norecovery: what that shows is not consistent.  An ext4 whose superblock says panic on errors would take the host down with
+ * a snapshot that overflows.
  */
 enum rc
 lvm_mount_detached(const char *type, const char *device, int *out, struct error *e)
@@ -44,6 +45,8 @@ lvm_mount_detached(const char *type, const char *device, int *out, struct error 
     if (fsconfig(fs, FSCONFIG_SET_STRING, "source", device, 0) != 0 ||
         fsconfig(fs, FSCONFIG_SET_FLAG, "ro", NULL, 0) != 0 ||
         (text_equal(type, "xfs") && fsconfig(fs, FSCONFIG_SET_FLAG, "nouuid", NULL, 0) != 0) ||
+        (strncmp(type, "ext", 3) == 0 &&
+         fsconfig(fs, FSCONFIG_SET_STRING, "errors", "continue", 0) != 0) ||
         fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) != 0)
         return refuse(fs, device, e);
     int tree =

@@ -40,13 +40,24 @@ join(const char *top, const char *name)
     return len < 0 ? NULL : path;
 }
 
-static bool
-is_known(const struct snapshot_set *set, const char *path)
+static struct snapshot_point *
+known_point(struct snapshot_set *set, const char *path)
 {
     for (size_t i = 0; i < set->point_count; i++)
         if (text_equal(set->points[i].path, path))
-            return true;
-    return false;
+            return &set->points[i];
+    return NULL;
+}
+
+/* What one path leaves out another may ask for. */
+static void
+ask_after_all(struct snapshot_point *point, char **inside, size_t volume)
+{
+    if (point->inside != NULL || point->hidden || *inside == NULL)
+        return;
+    point->inside = TAKE(*inside);
+    point->volume = volume;
+    point->quiet = false;
 }
 
 /* Takes over `inside`, also when it fails. */
@@ -55,8 +66,11 @@ add_point(struct snapshot_set *set, const char *path, char *inside, size_t volum
           struct error *e)
 {
     CLEANUP(own_freep) char *rest = inside;
-    if (is_known(set, path))
+    struct snapshot_point *known = known_point(set, path);
+    if (known != NULL) {
+        ask_after_all(known, &rest, volume);
         return RC_OK;
+    }
     if (set->point_count == SNAPSHOT_POINTS_MAX)
         return error_set(e, RC_UNSUPPORTED, "more than %d mounts and subvolumes below its paths",
                          (int)SNAPSHOT_POINTS_MAX);

@@ -109,8 +109,9 @@ struct source_step {
     /* Of the snapshots, from capture on; a kind that exports or dumps sets it in capture. */
     struct source_cut cut;
     bool snapshotted; /* from ready on: the paths are to be, or are, read from snapshots */
-    /* Capture: the name by which this process may open in the snapshot what is `path` live, in the report's arena; NULL: it
-     * is read live.  Valid until release. */
+    /* Capture: the name by which this process may open in the snapshot what is `path` live, "/proc/self/fd/N" and names below, in
+     * the report's arena; NULL: it is read live.  Valid until the capture ends.  Whoever opens it follows links of the snapshot
+     * into the live system unless he takes care. */
     const char *(*place)(const struct source_step *step, const char *path);
     void *place_ctx;
     void *

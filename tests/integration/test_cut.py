@@ -48,7 +48,8 @@ def test_a_cycle_cuts_what_lies_on_btrfs_and_leaves_nothing(cut, cut_cluster):
         assert fact(source_of(full, source), "cut.driver") == "btrfs", source_of(full, source)
     for host in VOLUMES:
         assert cut_cluster.hosts[host].cuts() == []
-        assert "koffer" not in cut_cluster.hosts[host].run(["cat", "/proc/self/mountinfo"]).replace("/koffer/", "")
+        assert cut_cluster.hosts[host].run(["find", "/mnt/volumes", "-maxdepth", "2", "-name", ".koffer"]) == ""
+        assert "koffer_" not in cut_cluster.hosts[host].run(["cat", "/proc/self/mountinfo"])
 
 
 def test_instants_clocks_and_skew_of_three_hosts_are_shown(cut):

@@ -181,7 +181,7 @@ def test_a_stopped_agent_holds_no_lock_longer_than_the_budget(server, probe, loc
         os.kill(p.pid(), signal.SIGCONT)
         thawed = p("thaw")
     assert thawed.last.startswith("failed stale") and "did not last" in thawed.last
-    assert p(f"capture {LIVE} {LIVE}").last.startswith("failed stale"), "its snapshot is worth nothing"
+    assert p(f"capture {LIVE} {LIVE}").last.startswith("failed io"), "its snapshot is worth nothing"
 
 
 @pytest.mark.parametrize("lock", LOCKS)

@@ -124,7 +124,7 @@ def test_a_dump_that_outlasts_the_hold_fails_and_the_applier_runs_again(pair, pr
     os.kill(pid, signal.SIGCONT)
     p.process.send_signal(signal.SIGCONT)
     late = p("capture-live")
-    assert late.last.startswith("failed stale") and "replica-hold" in late.last
+    assert late.last.startswith("failed io") and "replica-hold" in late.last
     assert pair.applies()
 
 

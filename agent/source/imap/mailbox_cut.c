@@ -59,6 +59,46 @@ new_file(int folder, const char *name, const struct account *owner, int *out, st
     return fchown(*out, owner->uid, owner->gid) == 0 ? RC_OK : error_errno(e, "give '%s'", name);
 }
 
+/*
+ * Cyrus's user may own directories on the way, and a copy of what we open is given to that user: no link in the
+ * snapshot is followed.  `path` is the snapshot's root, "/proc/self/fd/N", and names below it.
+ */
+static enum rc
+open_without_links(const char *path, int *out, struct error *e)
+{
+    const char *rest = strchr(path + strlen("/proc/self/fd/"), '/');
+    CLEANUP(own_freep) char *names = strdup(rest);
+    CLEANUP(own_freep) char *root = strndup(path, (size_t)(rest - path) + 1);
+    CLEANUP(own_closep) int at = -1;
+    if (names == NULL || root == NULL)
+        return error_set(e, RC_NO_MEMORY, "list of mailboxes");
+    at = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    char *left = names, *name;
+    while (at >= 0 && (name = strsep(&left, "/")) != NULL) {
+        if (name[0] == '\0')
+            continue;
+        int flags = left == NULL ? O_RDONLY | O_NONBLOCK : O_PATH | O_DIRECTORY;
+        int next = openat(at, name, flags | O_NOFOLLOW | O_CLOEXEC);
+        own_closep(&at);
+        at = next;
+    }
+    if (at < 0)
+        return error_errno(e, "open it");
+    *out = at;
+    at = -1;
+    return RC_OK;
+}
+
+static enum rc
+open_database(const char *in_snapshot, int *out, struct error *e)
+{
+    struct stat about;
+    TRY(open_without_links(in_snapshot, out, e));
+    if (fstat(*out, &about) != 0 || !S_ISREG(about.st_mode))
+        return error_set(e, RC_DENIED, "it is no file");
+    return RC_OK;
+}
+
 static enum rc
 copy_database(const struct source_step *step, const char *live, int folder,
               const struct account *owner, struct error *e)
@@ -68,10 +108,7 @@ copy_database(const struct source_step *step, const char *live, int folder,
     const char *in_snapshot = step->place(step, live);
     if (in_snapshot == NULL)
         return error_set(e, RC_NOT_FOUND, "'%s' is on no volume that was cut", live);
-    from = open(in_snapshot, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (from < 0)
-        return errno == ENOENT ? error_set(e, RC_NOT_FOUND, "the snapshot has no '%s'", live)
-                               : error_errno(e, "open '%s' in the snapshot", live);
+    TRY_IN(open_database(in_snapshot, &from, e), e, "'%s' in the snapshot", live);
     TRY(new_file(folder, "mailboxes.db", owner, &to, e));
     return copy_all(from, to, e);
 }

@@ -127,7 +127,7 @@ found_elsewhere(struct scan *s, const char *target, struct error *e)
     for (size_t i = 0; i < s->known->count; i++)
         if (s->known->roots[i].prefix == NULL && is_below(target, s->known->roots[i].path))
             return RC_OK;
-    return error_set(e, RC_STALE,
+    return error_set(e, RC_IO,
                      "'%s' came to the server's data while it was being cut, and is in no snapshot",
                      target);
 }

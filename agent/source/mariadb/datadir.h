@@ -3,7 +3,7 @@
  *
  *     TRY(datadir_ask(db, arena, &dir, e));            // RC_UNSUPPORTED: not on this host, or not as files we understand
  *     for (i < dir->count) dir->roots[i].path
- *     TRY(datadir_check_scan(dir, "/snapshot/of/it", e));   // RC_STALE: a table was put elsewhere meanwhile
+ *     TRY(datadir_check_scan(dir, "/snapshot/of/it", e));   // RC_IO: a table was put elsewhere meanwhile
  *     datadir_excludes(dir, path, name, mode)           // a source_exclude
  *
  * The roots are the data directory; InnoDB's, Aria's and the binary logs' directories, if elsewhere; and tables and databases that lie

@@ -187,11 +187,11 @@ replica_start(struct replica *r, struct error *e)
     const char *now;
     struct error why = ERROR_INIT;
     if (database_value(r->db, where, r->arena, &now, &why) != RC_OK)
-        return error_set(e, RC_STALE, "the session that stopped the applier is gone: %s", why.text);
+        return error_set(e, RC_IO, "the session that stopped the applier is gone: %s", why.text);
     bool still = now != NULL && r->position != NULL && text_equal(now, r->position);
     enum rc rc = go_on(r, &why);
     if (!still)
-        return error_set(e, RC_STALE,
+        return error_set(e, RC_IO,
                          "the applier was started while the replica was read (at %s, now %s): "
                          "somebody did, or 'replica-hold' is too short",
                          r->position == NULL ? "" : r->position, now == NULL ? "" : now);

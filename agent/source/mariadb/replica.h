@@ -5,7 +5,7 @@
  *     TRY(replica_need(&state, 300, e));                       // RC_AGAIN, RC_INVALID: why its data is no good source
  *     TRY(replica_stop(defaults_file, 60, arena, &r, e));      // the applier has stopped; r->position
  *     ...
- *     TRY(replica_start(r, e));                                // RC_STALE: it did not stand still all the time
+ *     TRY(replica_start(r, e));                                // RC_IO: it did not stand still all the time
  *     replica_free(r);                                         // starts it if nobody has
  *
  * Who starts the applier when the agent dies: the server.  Before it is stopped, a second session, the guard, runs one compound

@@ -30,7 +30,7 @@ static enum rc
 in_snapshot(const struct source_step *step, const char *path, const char **out, struct error *e)
 {
     *out = step->place == NULL ? NULL : step->place(step, path);
-    return *out != NULL ? RC_OK : error_set(e, RC_STALE, "'%s' is in no snapshot", path);
+    return *out != NULL ? RC_OK : error_set(e, RC_IO, "'%s' is in no snapshot", path);
 }
 
 static enum rc
@@ -98,7 +98,7 @@ snapshot_capture(struct source_step *step, struct source_collector *c, struct ma
 {
     const struct datadir *files = cycle->choice.files;
     if (!step->snapshotted || !cycle->cut)
-        return error_set(e, RC_STALE, "MariaDB: there is no snapshot under a lock to read");
+        return error_set(e, RC_IO, "MariaDB: there is no snapshot under a lock to read");
     TRY_IN(check_roots(step, files, e), e, "MariaDB");
     source_report_keep(step->report, "cut.method", "%s",
                        cycle->choice.method == CHOICE_REPLICA ? "replica-snapshot" : "snapshot");

@@ -151,6 +151,37 @@ a_plan_makes_no_snapshot_and_goes_without_a_trace(void **state)
     snapshot_host_free(host);
 }
 
+/* "/srv" without what is below it, and "/srv/sub" by its own name: whichever is named first. */
+static void
+a_volume_below_that_is_named_itself_is_never_left_out(void **state)
+{
+    (void)state;
+    CLEANUP(btrfs_kit_freep) struct btrfs_kit *kit = btrfs_kit_new();
+    struct snapshot_host *host = host_of(kit);
+    btrfs_kit_subvolume(kit, "sub");
+    btrfs_kit_write(kit, "sub/x", "x");
+    char below[256];
+    (void)snprintf(below, sizeof below, "%s/sub", kit->mount);
+    for (int turn = 0; turn < 2; turn++) {
+        struct error e = ERROR_INIT;
+        struct snapshot_set *set;
+        const struct snapshot_path paths[] = {
+            {.path = turn == 0 ? kit->mount : below, .must = true},
+            {.path = turn == 0 ? below : kit->mount, .must = true},
+        };
+        const struct snapshot_request request = {
+            .cycle = 17, .source = "srv", .paths = paths, .count = 2};
+        CHECK_OK(snapshot_plan(host, &request, &notes, &set, &e), &e);
+        CHECK_OK(snapshot_take(set, &never, &e), &e);
+        CHECK_OK(snapshot_mount(set, &e), &e);
+        assert_int_equal(snapshot_taken_of(set).volumes, 2);
+        check_text(view_of(set, kit->mount, "sub"), "x", "x");
+        snapshot_set_free(set);
+    }
+    check_nothing_left(kit, host);
+    snapshot_host_free(host);
+}
+
 static void
 nested_subvolumes_are_left_out_unless_the_source_crosses(void **state)
 {
@@ -424,6 +455,7 @@ main(void)
         cmocka_unit_test(what_is_written_after_the_cut_is_not_seen_below_it),
         cmocka_unit_test(a_plan_makes_no_snapshot_and_goes_without_a_trace),
         cmocka_unit_test(nested_subvolumes_are_left_out_unless_the_source_crosses),
+        cmocka_unit_test(a_volume_below_that_is_named_itself_is_never_left_out),
         cmocka_unit_test(
             paths_of_one_volume_share_a_snapshot_and_a_mount_from_its_inside_is_found_in_it),
         cmocka_unit_test(a_mount_from_the_inside_of_a_subvolume_alone_is_refused_with_the_remedy),

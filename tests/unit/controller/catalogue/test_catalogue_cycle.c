@@ -208,6 +208,33 @@ fate_of_a_source_survives_reopen(void **state)
     assert_int_equal(notes, 2);
 }
 
+static enum rc
+count_cycle(void *ctx, const struct catalogue_cycle *cy, struct error *e)
+{
+    (void)e;
+    assert_true(cy->bytes > 0);
+    ++*(size_t *)ctx;
+    return RC_OK;
+}
+
+/* Sums of what agents say: a controller that could not list its cycles did not start any more. */
+static void
+an_agents_lie_about_sizes_hides_no_cycle(void **state)
+{
+    struct catalogue_kit *k = *state;
+    struct error e = ERROR_INIT;
+    size_t seen = 0;
+    struct catalogue_cycle_source liar = spool, honest = spool;
+    (void)new_cycle(k, 0);
+    liar.totals.bytes = liar.progress.bytes_sent = INT64_MAX;
+    honest.agent = "imap2";
+    CHECK_OK(catalogue_cycle_source_set(k->catalogue, 1, &liar, &e), &e);
+    CHECK_OK(catalogue_cycle_source_set(k->catalogue, 1, &honest, &e), &e);
+    CHECK_OK(catalogue_cycle_each(k->catalogue, 0, 10, count_cycle, &seen, &e), &e);
+    CHECK_OK(catalogue_cycle_unfinished(k->catalogue, count_cycle, &seen, &e), &e);
+    assert_int_equal(seen, 2);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, catalogue_kit_begin, catalogue_kit_end)
 
 int
@@ -216,7 +243,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(numbers_are_never_used_again),     TEST(transitions_are_kept_in_order),
         TEST(unfinished_are_found_again),       TEST(lists_go_backwards_page_by_page),
-        TEST(fate_of_a_source_survives_reopen),
+        TEST(fate_of_a_source_survives_reopen), TEST(an_agents_lie_about_sizes_hides_no_cycle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
