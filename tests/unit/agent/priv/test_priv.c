@@ -114,14 +114,23 @@ results_are_kept_whole(void **state)
 {
     (void)state;
     struct priv_status *s = &message(PRIV_RESULT)->is.status;
-    *s = (struct priv_status){.job = 1, .verb = JOB_CAPTURE, .rc = RC_IO, .started = -1};
+    s->job = 1; /* field by field: what lies between them is compared, too */
+    s->verb = JOB_CAPTURE;
+    s->rc = RC_IO;
+    s->started = -1;
+    s->cut_from = 5;
+    s->cut_until = 6;
     s->has_progress = s->has_restored = s->has_captured = s->incomplete = true;
     s->progress = (struct priv_progress){.files = 1, .bytes_before = 7, .phase = "read"};
     s->restored = (struct priv_restored){.files = 1, .existing_kept = 8};
     s->totals = (struct record_totals){.files = 1, .vanished = 9};
     (void)snprintf(s->text, sizeof s->text, "the disk is gone");
     check_round_trip();
-    message(PRIV_REMARK)->is.remark = (struct priv_remark){2, true, "entries", "20"};
+    struct priv_remark *r = &message(PRIV_REMARK)->is.remark;
+    r->job = 2;
+    r->fact = true;
+    (void)snprintf(r->name, sizeof r->name, "entries");
+    (void)snprintf(r->value, sizeof r->value, "20");
     check_round_trip();
     message(PRIV_RECORD)->is.record.length = PRIV_RECORD_PIECE_MAX;
     check_round_trip();

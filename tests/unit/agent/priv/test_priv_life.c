@@ -29,7 +29,9 @@ static struct world {
     enum rc server_rc;
     struct error server_error;
     struct priv_client *client;
-    enum manner manner;
+    _Atomic(enum manner) manner;
+    pthread_mutex_t
+        store; /* each job's channel is served by a thread of its own, and the blobs are everybody's */
     sem_t woken, streamed;
     pthread_t relays[16];
     size_t relay_count;
@@ -150,14 +152,21 @@ answer_get(int fd, struct span payload, struct error *e)
 }
 
 static enum rc
+ask_store(int fd, enum priv_pipe_type type, struct span payload, struct error *e)
+{
+    (void)pthread_mutex_lock(&w.store);
+    enum rc rc = type == PRIV_PIPE_HAVE  ? answer_have(fd, payload, e)
+                 : type == PRIV_PIPE_PUT ? take_put(payload, e)
+                                         : answer_get(fd, payload, e);
+    (void)pthread_mutex_unlock(&w.store);
+    return rc;
+}
+
+static enum rc
 answer(int fd, enum priv_pipe_type type, struct span payload, struct error *e)
 {
-    if (type == PRIV_PIPE_HAVE)
-        return answer_have(fd, payload, e);
-    if (type == PRIV_PIPE_PUT)
-        return take_put(payload, e);
-    if (type == PRIV_PIPE_GET)
-        return answer_get(fd, payload, e);
+    if (type == PRIV_PIPE_HAVE || type == PRIV_PIPE_PUT || type == PRIV_PIPE_GET)
+        return ask_store(fd, type, payload, e);
     return type == PRIV_PIPE_FINISH ? priv_pipe_write(fd, NULL, PRIV_PIPE_FINISHED, NULL, 0, e)
                                     : error_set(e, RC_PROTOCOL, "frame type %d", (int)type);
 }
@@ -233,6 +242,7 @@ begin(void **state)
 {
     char folder[80];
     (void)state;
+    (void)pthread_mutex_init(&w.store, NULL);
     memset(&w, 0, sizeof w);
     w.silent = -1;
     w.kit = job_kit_new();
@@ -364,7 +374,9 @@ capture_and_seal(void)
     step(JOB_CHECK, 1);
     struct result captured = must_do(JOB_CAPTURE, 1);
     assert_true(captured.captured);
+    (void)pthread_mutex_lock(&w.store);
     assert_true(memstore_has(w.kit->capture->store.blobs, &captured.root));
+    (void)pthread_mutex_unlock(&w.store);
     buffer_free(&captured.record);
     w.kit->order.sequence = 1;
     return must_do(JOB_SEAL, 1);
