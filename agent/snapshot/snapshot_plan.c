@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "agent/snapshot/btrfs.h"
 #include "agent/snapshot/snapshot_internal.h"
@@ -291,15 +292,31 @@ find_root(struct plan *plan, char *path, struct error *e)
     }
 }
 
+/* A directory of the same file system that is mounted here once more, as ReadWritePaths= of a unit does with /etc/lvm. */
+static bool
+is_bound(const char *target, const char *path)
+{
+    struct stat here, there;
+    return stat(target, &here) == 0 && stat(path, &there) == 0 && here.st_dev == there.st_dev;
+}
+
+/* A file that is mounted over another, as containers have: what is below it is what the snapshot has. */
+static bool
+is_file(const char *target)
+{
+    struct stat about;
+    return stat(target, &about) == 0 && !S_ISDIR(about.st_mode);
+}
+
 static enum rc
 plan_mount(struct plan *plan, const struct mounts_mount *mount, const char *path, bool cross,
            struct error *e)
 {
-    if (!is_below(mount->target, path) || !mounts_shows(mount))
+    if (!is_below(mount->target, path) || !mounts_shows(mount) || is_file(mount->target))
         return RC_OK;
     if (mount->kind == MOUNTS_KERNEL)
         return add_point(plan->set, mount->target, NULL, 0, true, e);
-    if (!cross || mount->kind == MOUNTS_MEMORY)
+    if ((!cross && !is_bound(mount->target, path)) || mount->kind == MOUNTS_MEMORY)
         return add_point(plan->set, mount->target, NULL, 0, false, e);
     return plan_volume(plan, mount->target, path, cross, e);
 }

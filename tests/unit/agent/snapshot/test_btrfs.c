@@ -182,6 +182,37 @@ a_volume_below_that_is_named_itself_is_never_left_out(void **state)
     snapshot_host_free(host);
 }
 
+/* A live walk enters it, for it is the same file system. */
+static void
+a_directory_that_is_mounted_once_more_below_is_not_left_out(void **state)
+{
+    (void)state;
+    CLEANUP(btrfs_kit_freep) struct btrfs_kit *kit = btrfs_kit_new();
+    struct snapshot_host *host = host_of(kit);
+    char from[256], to[256];
+    (void)snprintf(from, sizeof from, "%s/from", kit->mount);
+    (void)snprintf(to, sizeof to, "%s/to", kit->mount);
+    assert_int_equal(mkdir(from, 0755), 0);
+    assert_int_equal(mkdir(to, 0755), 0);
+    btrfs_kit_write(kit, "from/x", "x");
+    assert_int_equal(mount(from, to, NULL, MS_BIND, NULL), 0);
+    char file[256], over[256];
+    (void)snprintf(file, sizeof file, "%s/from/x", kit->mount);
+    (void)snprintf(over, sizeof over, "%s/over", kit->mount);
+    btrfs_kit_write(kit, "over", "y");
+    assert_int_equal(mount(file, over, NULL, MS_BIND, NULL), 0);
+    for (int cross = 0; cross < 2; cross++) {
+        struct snapshot_set *set = cut(host, kit->mount, cross == 1);
+        assert_int_equal(snapshot_taken_of(set).volumes, 1);
+        check_text(view_of(set, kit->mount, "to"), "x", "x");
+        snapshot_set_free(set);
+    }
+    assert_int_equal(umount(to), 0);
+    assert_int_equal(umount(over), 0);
+    check_nothing_left(kit, host);
+    snapshot_host_free(host);
+}
+
 static void
 nested_subvolumes_are_left_out_unless_the_source_crosses(void **state)
 {
@@ -456,6 +487,7 @@ main(void)
         cmocka_unit_test(a_plan_makes_no_snapshot_and_goes_without_a_trace),
         cmocka_unit_test(nested_subvolumes_are_left_out_unless_the_source_crosses),
         cmocka_unit_test(a_volume_below_that_is_named_itself_is_never_left_out),
+        cmocka_unit_test(a_directory_that_is_mounted_once_more_below_is_not_left_out),
         cmocka_unit_test(
             paths_of_one_volume_share_a_snapshot_and_a_mount_from_its_inside_is_found_in_it),
         cmocka_unit_test(a_mount_from_the_inside_of_a_subvolume_alone_is_refused_with_the_remedy),
