@@ -149,7 +149,7 @@ a_link_is_followed_by_its_live_name(void **state)
         const char *target;
         enum rc rc;
     } cases[] = {
-        {"shop", RC_OK},    {c.live, RC_OK},          {"/nowhere/at/all", RC_OK},
+        {"shop", RC_OK}, {c.live, RC_OK},       {"/nowhere/at/all", RC_OK},
         {"/usr", RC_IO}, {"../outside", RC_IO}, /* it leads nowhere from where the snapshot lies */
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
