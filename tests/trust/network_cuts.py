@@ -25,7 +25,7 @@ from host import Failed, wait_until
 from pair import Pair
 
 HURRY = 5
-SILENCE, LEASE, MARGIN = 25, 10, 8  # seconds of the programs: hub.h, our configuration, what a busy machine needs
+SILENCE, LEASE, MARGIN = 25, 10, 12  # seconds of the programs: hub.h, our configuration, what a busy machine needs
 LET_GO = {"link": SILENCE + LEASE, "to the agent": SILENCE + LEASE, "to the controller": 2 * SILENCE + LEASE}
 LIMIT = 400  # seconds of the programs until anything ends
 BYTES = 6_000_000
