@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "agent/daemon/settings.h"
+#include "agent/job/job_internal.h"
 #include "common/record/record.h"
 #include "common/sys/file.h"
 #include "common/sys/process.h"
@@ -242,6 +244,71 @@ a_board_that_ends_removes_its_snapshots(void **state)
     assert_int_equal(snapshots(w), 0);
 }
 
+/* Somebody cleared our directory away between ready and cut. */
+static void
+a_cut_that_fails_holds_nothing(void **state)
+{
+    struct world *w = *state;
+    struct error e = ERROR_INIT;
+    char folder[256];
+    must_do(w, JOB_CHECK);
+    must_do(w, JOB_READY);
+    (void)snprintf(folder, sizeof folder, "%s/.koffer", w->disk->mount);
+    CHECK_OK(file_remove_tree(AT_FDCWD, folder, &e), &e);
+    assert_true(job_kit_do(w->kit, JOB_CUT, "etc", 1) != RC_OK);
+    CHECK_RC(job_kit_do(w->kit, JOB_CAPTURE, "etc", 1), RC_NOT_FOUND);
+    must_do(w, JOB_RELEASE);
+}
+
+static void
+a_source_may_say_by_itself_how_it_is_cut(void **state)
+{
+    struct world *w = *state;
+    struct error e = ERROR_INIT;
+    char text[512];
+    (void)snprintf(text, sizeof text,
+                   "source \"etc\" {\n kind = files\n snapshot = none\n paths = {\"%s\"}\n}\n",
+                   w->kit->capture->source);
+    struct config *own = NULL;
+    CHECK_OK(config_parse(settings_keys, "test", text, &own, &e), &e);
+    const struct config *before = w->kit->options.config;
+    w->kit->options.config = own;
+    job_kit_restart(w->kit);
+    must_do(w, JOB_CHECK);
+    must_do(w, JOB_READY);
+    must_do(w, JOB_CUT);
+    assert_int_equal(snapshots(w), 0);
+    must_do(w, JOB_CAPTURE);
+    must_do(w, JOB_RELEASE);
+    w->kit->options.config = before;
+    job_kit_restart(w->kit);
+    config_free(own);
+}
+
+static void
+a_tool_is_told_where_in_the_snapshot_a_live_path_is(void **state)
+{
+    struct world *w = *state;
+    CLEANUP(arena_freep) struct arena *arena = arena_new(1 << 16);
+    struct source_report report = {.arena = arena};
+    char below[256], want[64];
+    (void)snprintf(below, sizeof below, "%s/host", w->disk->mount);
+    const struct snapshot_view at[] = {{.path = w->disk->mount, .root = 70},
+                                       {.path = below, .root = 71},
+                                       {.path = "/usr", .root = -1}};
+    static struct job_source s; /* too large for the stack */
+    s.views = (struct snapshot_views){.at = at, .count = 3};
+    const struct source_step step = {.report = &report, .place_ctx = &s};
+    assert_string_equal(job_cut_place(&step, w->disk->mount), "/proc/self/fd/70/.");
+    assert_string_equal(job_cut_place(&step, below), "/proc/self/fd/71/.");
+    (void)snprintf(want, sizeof want, "/proc/self/fd/71%s",
+                   w->kit->capture->source + strlen(below));
+    assert_string_equal(job_cut_place(&step, w->kit->capture->source), want);
+    assert_null(job_cut_place(&step, "/usr/bin")); /* left out of the cut */
+    assert_null(job_cut_place(&step, "/etc"));     /* of another volume */
+    assert_null(job_cut_place(&step, "/nowhere/at/all"));
+}
+
 #define IN_A_WORLD(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int
@@ -258,6 +325,9 @@ main(void)
         IN_A_WORLD(a_snapshot_that_is_gone_is_lost_and_nothing_was_deleted),
         IN_A_WORLD(a_new_cycle_removes_the_snapshots_of_one_that_was_never_released),
         IN_A_WORLD(a_board_that_ends_removes_its_snapshots),
+        IN_A_WORLD(a_cut_that_fails_holds_nothing),
+        IN_A_WORLD(a_source_may_say_by_itself_how_it_is_cut),
+        IN_A_WORLD(a_tool_is_told_where_in_the_snapshot_a_live_path_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
