@@ -1,6 +1,7 @@
 /* main.c -- koffer-controller: init, run, check, rebuild, key.  See koffer-controller(8). */
 #include <fcntl.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -19,6 +20,8 @@
 #include "controller/daemon/store.h"
 
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+/* glibc would have eight for each processor, each keeping what a thousand handshakes left in it. */
+enum { ARENAS = 2 };
 
 static const char usage[] =
     "usage: koffer-controller init --cluster NAME [--config FILE] [--state DIR] [--vault DIR]\n"
@@ -227,6 +230,7 @@ main(int argc, char *argv[])
     struct options o = {0};
     struct error e = ERROR_INIT;
     (void)signal(SIGPIPE, SIG_IGN); /* a peer that goes away is an error of write, not an end */
+    (void)mallopt(M_ARENA_MAX, ARENAS);
     if (!parse(argc, argv, &o)) {
         (void)fputs(usage, stderr);
         return EXIT_USAGE;
