@@ -23,8 +23,9 @@
 enum ledger_driver { LEDGER_BTRFS = 1, LEDGER_LVM = 2 };
 
 enum {
-    LEDGER_NAME_MAX = 127,   /* LVM's bound */
-    LEDGER_VOLUME_MAX = 255, /* a device's path or the name of a volume group */
+    LEDGER_NAME_MAX = 127, /* LVM's bound */
+    LEDGER_VOLUME_MAX =
+        255, /* where the mount begins in its btrfs, or the name of a volume group */
     LEDGER_ORIGIN_MAX = 127, /* LVM's bound; btrfs: 16 bytes */
     LEDGER_WHAT_MAX = 48,    /* of a name: leaves room for two numbers of 20 digits */
     LEDGER_FSID_SIZE = 16,

@@ -19,7 +19,7 @@
  * Law (each rule has its test): an entry is in the ledger, durable, before its snapshot is made, and goes after it is
  * gone.  Only what carries our tag and our name and stands in no source's place is ever removed.  LVM's commands run one
  * at a time on a host, are never killed with SIGKILL, and may outlive their deadline: then the set has failed, and the reaper
- * looks again.  A set is watched from take to release (every second): a classic LVM snapshot above 60 % grows, and the
+ * looks again.  A set is watched from mount to release (every second): a classic LVM snapshot above 60 % grows, and the
  * set fails when one becomes invalid.
  *
  * Errors: RC_UNSUPPORTED no driver serves a path (the text names path, file system and remedy); RC_NO_SPACE no room in
